@@ -1,0 +1,21 @@
+package ledgertest
+
+import (
+	"testing"
+
+	"civicledger/ledger"
+)
+
+func TestMemoryIndex(t *testing.T) {
+	kept := map[string]*MemoryIndex{}
+	TestIndex(t, func(t testing.TB, dir string) ledger.Index {
+		x, ok := kept[dir]
+		if ok {
+			x = x.Reopen()
+		} else {
+			x = NewMemoryIndex()
+		}
+		kept[dir] = x
+		return x
+	})
+}
