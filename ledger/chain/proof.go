@@ -48,3 +48,75 @@ func VerifyConsistency(s *suite.Suite, size1, size2 uint64, path []Hash, root1, 
 	}
 	return nil
 }
+
+// ReadNode returns the root of a perfect subtree; see InclusionPath.
+type ReadNode func(level int, index uint64) (Hash, error)
+
+// InclusionPath returns the RFC 6962 inclusion proof of a leaf in the tree of
+// that size from perfect subtrees, all of which the tree has.
+func InclusionPath(s *suite.Suite, index, size uint64, node ReadNode) ([]Hash, error) {
+	if index >= size {
+		return nil, fmt.Errorf("inclusion of %d in %d: %w", index, size, ErrProof)
+	}
+	var path []Hash
+	last := size - 1
+	for l := 0; last>>l > 0; l++ {
+		i := index >> l
+		var sibling Hash
+		var err error
+		switch {
+		case i&1 == 1:
+			sibling, err = node(l, i-1)
+		case (i+2)<<l <= size:
+			sibling, err = node(l, i+1)
+		case i < last>>l:
+			sibling, err = ragged(s, l, size, node)
+		default:
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("inclusion of %d in %d: %w", index, size, err)
+		}
+		path = append(path, sibling)
+	}
+	return path, nil
+}
+
+// ragged returns the root of the incomplete subtree that ends the tree of that
+// size under level.
+func ragged(s *suite.Suite, level int, size uint64, node ReadNode) (Hash, error) {
+	var acc Hash
+	started := false
+	for l := 0; l < level; l++ {
+		if size>>l&1 == 0 {
+			continue
+		}
+		n, err := node(l, size>>l-1)
+		if err != nil {
+			return Hash{}, err
+		}
+		if started {
+			n = s.Node(n, acc)
+		}
+		acc, started = n, true
+	}
+	return acc, nil
+}
+
+// NodeOfTiles returns a ReadNode over tiles: read must return at least the
+// first width hashes of a tile.
+func NodeOfTiles(s *suite.Suite, read func(level int, n uint64, width int) ([]Hash, error)) ReadNode {
+	return func(level int, index uint64) (Hash, error) {
+		high := level % tileBits
+		first := index << high // in the tile level's own numbering
+		n, at := first/TileWidth, int(first%TileWidth)
+		hashes, err := read(level/tileBits, n, at+1<<high)
+		if err != nil {
+			return Hash{}, err
+		}
+		if len(hashes) < at+1<<high {
+			return Hash{}, fmt.Errorf("tile %d/%d holds %d hashes", level/tileBits, n, len(hashes))
+		}
+		return fold(s, hashes[at:at+1<<high]), nil
+	}
+}

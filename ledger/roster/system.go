@@ -384,4 +384,3 @@ func (r *Roster) closeDay(d *Closed, at At) error {
 	r.closed = d.Day
 	return nil
 }
-

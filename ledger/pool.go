@@ -1,0 +1,138 @@
+package ledger
+
+import (
+	"context"
+	"sync"
+
+	"civicledger/ledger/chain"
+)
+
+// pending is a submission that has its place in the pool.
+type pending struct {
+	sub       *chain.Submission
+	keys      []chain.EventKey
+	envelopes []chain.Envelope
+	sealed    int // bound of its size in a frame
+
+	done    chan struct{} // closed once receipt or err is set
+	receipt *chain.Receipt
+	err     error
+}
+
+func (p *pending) settle(r *chain.Receipt, err error) {
+	p.receipt, p.err = r, err
+	close(p.done)
+}
+
+func (p *pending) wait(ctx context.Context) (*chain.Receipt, error) {
+	select {
+	case <-p.done:
+		return p.receipt, p.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// pool is the bounded queue between the callers and the sequencer. It is
+// first in, first out.
+type pool struct {
+	maxCount, maxBytes int
+
+	mu    sync.Mutex
+	queue []*pending
+	bytes int
+	room  chan struct{} // closed and replaced when something was taken
+	err   error         // set once: nothing enters any more
+
+	ready chan struct{} // holds one token while the queue may have something
+}
+
+func newPool(maxCount, maxBytes int) *pool {
+	return &pool{
+		maxCount: maxCount, maxBytes: maxBytes,
+		room: make(chan struct{}), ready: make(chan struct{}, 1),
+	}
+}
+
+// enter appends p, waiting for room until ctx ends.
+func (q *pool) enter(ctx context.Context, p *pending) error {
+	for {
+		q.mu.Lock()
+		if q.err != nil {
+			q.mu.Unlock()
+			return q.err
+		}
+		if len(q.queue) == 0 || (len(q.queue) < q.maxCount && q.bytes+p.sealed <= q.maxBytes) {
+			q.queue = append(q.queue, p)
+			q.bytes += p.sealed
+			q.mu.Unlock()
+			q.signal()
+			return nil
+		}
+		room := q.room
+		q.mu.Unlock()
+		select {
+		case <-room:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (q *pool) signal() {
+	select {
+	case q.ready <- struct{}{}:
+	default:
+	}
+}
+
+// take removes what is queued, as much as one frame holds.
+func (q *pool) take() []*pending {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n, size := 0, 0
+	for n < len(q.queue) && (n == 0 || size+q.queue[n].sealed <= chain.MaxFrame) {
+		size += q.queue[n].sealed
+		n++
+	}
+	if n == 0 {
+		return nil
+	}
+	taken := append([]*pending(nil), q.queue[:n]...)
+	q.queue = append(q.queue[:0], q.queue[n:]...)
+	q.bytes -= size
+	close(q.room)
+	q.room = make(chan struct{})
+	if len(q.queue) > 0 {
+		q.signal()
+	}
+	return taken
+}
+
+// giveBack puts submissions before all others again, in their order.
+func (q *pool) giveBack(ps []*pending) {
+	if len(ps) == 0 {
+		return
+	}
+	q.mu.Lock()
+	q.queue = append(append([]*pending(nil), ps...), q.queue...)
+	for _, p := range ps {
+		q.bytes += p.sealed
+	}
+	q.mu.Unlock()
+	q.signal()
+}
+
+// shut lets nothing in any more and returns what was queued.
+func (q *pool) shut(err error) []*pending {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.err == nil {
+		q.err = err
+	}
+	left := q.queue
+	q.queue, q.bytes = nil, 0
+	close(q.room)
+	q.room = make(chan struct{})
+	return left
+}

@@ -1,0 +1,123 @@
+package ledger
+
+import (
+	"fmt"
+	"iter"
+	"slices"
+
+	"civicledger/ledger/chain"
+)
+
+// Commits yields whole commits in order, beginning with the one that holds the
+// entry with index from, as far as they were durable and signed at the time of
+// the call. The bytes are valid until the next iteration.
+func (l *Ledger) Commits(from uint64) iter.Seq2[*Commit, error] {
+	size := l.Head().Size
+	return func(yield func(*Commit, error) bool) {
+		if from >= size {
+			return
+		}
+		for c, err := range l.store.Commits(from) {
+			if err == nil && c.Prev.Size >= size {
+				return
+			}
+			if !yield(c, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// Grown returns a channel that is closed once Head().Size is greater than
+// after.
+func (l *Ledger) Grown(after uint64) <-chan struct{} {
+	l.grownMu.Lock()
+	defer l.grownMu.Unlock()
+	if l.Head().Size > after {
+		closed := make(chan struct{})
+		close(closed)
+		return closed
+	}
+	return l.grown
+}
+
+// Entry returns the bytes of one entry.
+func (l *Ledger) Entry(index uint64) ([]byte, error) {
+	if size := l.Head().Size; index >= size {
+		return nil, fmt.Errorf("entry %d: %w: there are %d", index, ErrNotThere, size)
+	}
+	for c, err := range l.Commits(index) {
+		if err != nil {
+			return nil, fmt.Errorf("entry %d: %w", index, err)
+		}
+		return slices.Clone(c.Entries[index-c.Prev.Size]), nil
+	}
+	return nil, fmt.Errorf("entry %d: %w", index, ErrNotThere)
+}
+
+// Find returns the index of the event with that key.
+func (l *Ledger) Find(key chain.EventKey) (index uint64, ok bool, err error) {
+	known, err := l.lookup([]chain.EventKey{key})
+	if err != nil {
+		return 0, false, err
+	}
+	index, ok = known[key]
+	return index, ok && index < l.Head().Size, nil
+}
+
+// Timeline returns up to limit indexes of entries that name the subject token
+// anywhere in their line, ascending, beginning at from.
+func (l *Ledger) Timeline(subject string, from uint64, limit int) ([]uint64, error) {
+	// What moves from the lag to the index meanwhile is seen twice, not missed.
+	recent := l.lag.timeline(subject, from)
+	at, err := l.index.Timeline(subject, from, limit)
+	if err != nil {
+		return nil, fmt.Errorf("timeline: %w", err)
+	}
+	at = append(at, recent...)
+	slices.Sort(at)
+	at = slices.Compact(at)
+	size := l.Head().Size
+	for len(at) > 0 && at[len(at)-1] >= size {
+		at = at[:len(at)-1]
+	}
+	return at[:min(len(at), limit)], nil
+}
+
+// Tile returns the first width hashes of a tile of the signed tree.
+func (l *Ledger) Tile(level int, n uint64, width int) ([]chain.Hash, error) {
+	return l.current.Load().readTile(l)(level, n, width)
+}
+
+// readTile reads tiles of the tree of v: full ones from the index or what it
+// lacks yet, the right edge from the tree itself.
+func (v *view) readTile(l *Ledger) func(level int, n uint64, width int) ([]chain.Hash, error) {
+	return func(level int, n uint64, width int) ([]chain.Hash, error) {
+		if level < 0 || level > 7 || width < 1 || width > chain.TileWidth {
+			return nil, fmt.Errorf("tile %d/%d of width %d: %w", level, n, width, ErrNotThere)
+		}
+		have := v.tree.Size() >> (8 * level)
+		if n >= 1<<55 || n*chain.TileWidth+uint64(width) > have {
+			return nil, fmt.Errorf("tile %d/%d of width %d: %w", level, n, width, ErrNotThere)
+		}
+		if n == have/chain.TileWidth {
+			return v.tree.Partial(level)[:width], nil
+		}
+		if hashes := l.lag.tile(level, n); hashes != nil {
+			return hashes[:width], nil
+		}
+		hashes, err := l.index.Tile(level, n)
+		if err != nil {
+			return nil, fmt.Errorf("tile %d/%d: %w", level, n, err)
+		}
+		return hashes[:width], nil
+	}
+}
+
+// Proof returns the inclusion proof of an entry in the newest checkpoint, and
+// that checkpoint.
+func (l *Ledger) Proof(index uint64) (path []chain.Hash, checkpoint []byte, err error) {
+	v := l.current.Load()
+	path, err = chain.InclusionPath(l.suite, index, v.tree.Size(), chain.NodeOfTiles(l.suite, v.readTile(l)))
+	return path, v.checkpoint, err
+}

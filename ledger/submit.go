@@ -1,0 +1,166 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+
+	"civicledger/ledger/chain"
+)
+
+// Wait returns the receipt of a submission once it is durable and signed, or
+// why there is none: *Refused, an error that wraps ErrStopped, or the error of
+// ctx, after which the submission may still be recorded and may be waited for
+// again.
+type Wait func(ctx context.Context) (*chain.Receipt, error)
+
+// Submit checks what can be checked anywhere (shape, envelope, signature),
+// takes a place in the pool and returns. It blocks while the pool is full.
+// Submissions of one caller are recorded in the order of the calls. It may be
+// called from many goroutines; the caller does not change sub afterwards.
+//
+// A submission that is on the log already, whole and with the same bytes,
+// gets a receipt for the same place.
+func (l *Ledger) Submit(ctx context.Context, sub *chain.Submission) (Wait, error) {
+	if l.readOnly {
+		return nil, ErrReadOnly
+	}
+	p, err := l.prepare(sub)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.pool.enter(ctx, p); err != nil {
+		return nil, err
+	}
+	return p.wait, nil
+}
+
+func (l *Ledger) prepare(sub *chain.Submission) (*pending, error) {
+	if err := chain.CheckAgency(sub.Agency); err != nil {
+		return nil, refused(0, CodeShape, "%v", err)
+	}
+	if err := chain.CheckLines(sub.Lines); err != nil {
+		return nil, refused(0, CodeShape, "%v", err)
+	}
+	keys, envelopes, err := sub.EventKeys(l.suite)
+	if err != nil {
+		return nil, refused(0, CodeEnvelope, "%v", err)
+	}
+	if refusal := l.Roster().CheckSignature(sub); refusal != nil {
+		return nil, refused(refusal.Line, refusal.Code, "%s", refusal.Message)
+	}
+	if err := repeats(sub, keys); err != nil {
+		return nil, err
+	}
+	size := 0
+	for _, line := range sub.Lines {
+		size += len(line) + 1
+	}
+	return &pending{
+		sub: sub, keys: keys, envelopes: envelopes,
+		sealed: chain.SealedBound(len(sub.Lines), size),
+		done:   make(chan struct{}),
+	}, nil
+}
+
+// repeats refuses a submission that says the same event twice.
+func repeats(sub *chain.Submission, keys []chain.EventKey) error {
+	if len(keys) == 1 {
+		return nil
+	}
+	seen := make(map[chain.EventKey]int, len(keys))
+	var problems []Problem
+	for i, key := range keys {
+		first, again := seen[key]
+		if !again {
+			seen[key] = i
+			continue
+		}
+		problems = append(problems, Problem{
+			Line: i + 1, Code: CodeTwice,
+			Message: fmt.Sprintf("source and id are those of line %d: an event is said once", first+1),
+		})
+	}
+	if problems != nil {
+		return &Refused{Problems: problems}
+	}
+	return nil
+}
+
+// place is where a submission's events stand on the log already.
+type place struct {
+	index uint64
+	known bool
+}
+
+// judgeRepeated decides about a submission of which some event key is on the
+// log: nil and the index of its first entry if all of it is, at one place and
+// with the same bytes; otherwise a refusal that marks each such line.
+func (l *Ledger) judgeRepeated(p *pending, places []place) (uint64, error) {
+	same := true
+	var problems []Problem
+	for i, at := range places {
+		if !at.known {
+			same = false
+			continue
+		}
+		index := at.index
+		h, line, err := l.storedEntry(index)
+		if err != nil {
+			return 0, err
+		}
+		mark := Problem{Line: i + 1, Index: &index, Code: CodeRecorded, Message: fmt.Sprintf("on the log at index %d, with the same bytes: leave it out", index)}
+		if string(line) != string(p.sub.Lines[i]) {
+			mark.Code = CodeConflict
+			mark.Message = fmt.Sprintf("source and id are on the log at index %d with other bytes: say a correction under a new id", index)
+			same = false
+		}
+		problems = append(problems, mark)
+		same = same && h.Position == i+1 && h.Count == len(places) && h.KeyID == p.sub.KeyID && index == places[0].index+uint64(i)
+	}
+	if same {
+		return places[0].index, nil
+	}
+	return 0, &Refused{Problems: problems}
+}
+
+// repeatedReceipt makes the receipt of a submission that is on the log since
+// an earlier commit.
+func (l *Ledger) repeatedReceipt(v *view, first uint64, sub *chain.Submission) (*chain.Receipt, error) {
+	h, _, err := l.storedEntry(first)
+	if err != nil {
+		return nil, err
+	}
+	last := first + uint64(len(sub.Lines)) - 1
+	path, err := chain.InclusionPath(l.suite, last, v.tree.Size(), chain.NodeOfTiles(l.suite, v.readTile(l)))
+	if err != nil {
+		return nil, err
+	}
+	r := l.newReceipt(v, sub, first, h.Prev, h.Recorded)
+	r.Signature = h.Signature
+	r.Proof = path
+	return r, nil
+}
+
+func (l *Ledger) newReceipt(v *view, sub *chain.Submission, first uint64, prev chain.Hash, recorded int64) *chain.Receipt {
+	return &chain.Receipt{
+		Origin: l.origin, Suite: l.suite.Name(), Submission: sub.Digest(l.suite, l.origin),
+		Agency: sub.Agency, KeyID: sub.KeyID, Signature: sub.Signature,
+		First: first, Count: len(sub.Lines), Recorded: recorded, Prev: prev,
+		Checkpoint: string(v.checkpoint),
+	}
+}
+
+// storedEntry reads one durable entry, signed or not.
+func (l *Ledger) storedEntry(index uint64) (chain.Header, []byte, error) {
+	for c, err := range l.store.Commits(index) {
+		if err != nil {
+			return chain.Header{}, nil, err
+		}
+		h, line, err := chain.ParseEntry(c.Entries[index-c.Prev.Size])
+		if err != nil {
+			return chain.Header{}, nil, err
+		}
+		return h, append([]byte(nil), line...), nil
+	}
+	return chain.Header{}, nil, fmt.Errorf("entry %d: %w", index, ErrNotThere)
+}
