@@ -1,0 +1,47 @@
+# civicledger: `make` prints what there is to make. CI calls the same targets (.ci/run).
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+PKG         ?= ./...
+FUZZTIME    ?= 20s
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOFUMPT     := mvdan.cc/gofumpt@v0.12.0
+
+.PHONY: help run build test check race fuzz bench clean
+
+help: ## print this list (PKG="./a ./b" narrows test, race, fuzz and bench)
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
+
+run: build ## build and run the demo with ./data; Ctrl-C stops it, the next run goes on
+	bin/civicledger demo --data ./data
+
+build: ## build bin/civicledger and bin/civicverify (no cgo)
+	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/...
+
+test: ## run all tests
+	go test $(PKG)
+
+check: ## gofmt, vet, gofumpt and staticcheck; the last two are fetched
+	@echo gofmt -l .; $(call nothing,gofmt -l .)
+	go vet ./...
+	@$(call fetched,$(GOFUMPT),$(call nothing,go run $(GOFUMPT) -l .))
+	@$(call fetched,$(STATICCHECK),go run $(STATICCHECK) ./...)
+
+race: ## run all tests under the race detector (needs a C compiler)
+	CGO_ENABLED=1 go test -race $(PKG)
+
+fuzz: ## fuzz every target for FUZZTIME (20s)
+	@targets=$$(go test -list '^Fuzz' $(PKG) | awk '/^Fuzz/ {t[n++]=$$1} /^ok/ {for (i=0; i<n; i++) print $$2, t[i]; n=0}'); \
+	while read -r pkg target; do [ -z "$$target" ] || { echo "fuzz $$pkg $$target $(FUZZTIME)"; \
+	go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$pkg" </dev/null; }; done <<<"$$targets"
+
+bench: ## run all benchmarks
+	go test -run '^$$' -bench . -benchmem $(PKG)
+
+clean: ## remove bin and what tests leave; ./data stays
+	rm -rf bin; find . -name '*.test' -o -name '*.prof' | xargs -r rm -f
+
+# nothing: run a command that lists what is wrong and exits 0; fail when it lists anything.
+nothing = out=$$($(1)); [ -z "$$out" ] || { echo "not formatted:"; echo "$$out"; exit 1; } >&2
+# fetched: run $(2) if the tool $(1) can be had; without a network say so, and in CI (CI=true) fail.
+fetched = echo $(1); if go run $(1) -version >/dev/null; then $(2); else \
+	echo "check: SKIPPED, cannot be fetched: $(1)" >&2; [ "$${CI:-}" != true ]; fi
