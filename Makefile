@@ -5,6 +5,8 @@ PKG         ?= ./...
 FUZZTIME    ?= 20s
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFUMPT     := mvdan.cc/gofumpt@v0.12.0
+# the lint tools come from the module cache, else from the proxy, and never enter go.mod
+LINT         = GOPROXY="file://$$(go env GOMODCACHE)/cache/download|$$(go env GOPROXY)" go run
 
 .PHONY: help run build test check race fuzz bench clean
 
@@ -20,11 +22,11 @@ build: ## build bin/civicledger and bin/civicverify (no cgo)
 test: ## run all tests
 	go test $(PKG)
 
-check: ## gofmt, vet, gofumpt and staticcheck; the last two are fetched
+check: ## gofmt, vet, gofumpt and staticcheck; the last two are fetched once
 	@echo gofmt -l .; $(call nothing,gofmt -l .)
 	go vet ./...
-	@$(call fetched,$(GOFUMPT),$(call nothing,go run $(GOFUMPT) -l .))
-	@$(call fetched,$(STATICCHECK),go run $(STATICCHECK) ./...)
+	@$(call fetched,$(GOFUMPT),$(call nothing,$(LINT) $(GOFUMPT) -l .))
+	@$(call fetched,$(STATICCHECK),$(LINT) $(STATICCHECK) ./...)
 
 race: ## run all tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 go test -race $(PKG)
@@ -43,5 +45,5 @@ clean: ## remove bin and what tests leave; ./data stays
 # nothing: run a command that lists what is wrong and exits 0; fail when it lists anything.
 nothing = out=$$($(1)); [ -z "$$out" ] || { echo "not formatted:"; echo "$$out"; exit 1; } >&2
 # fetched: run $(2) if the tool $(1) can be had; without a network say so, and in CI (CI=true) fail.
-fetched = echo $(1); if go run $(1) -version >/dev/null; then $(2); else \
+fetched = echo $(1); if $(LINT) $(1) -version >/dev/null; then $(2); else \
 	echo "check: SKIPPED, cannot be fetched: $(1)" >&2; [ "$${CI:-}" != true ]; fi

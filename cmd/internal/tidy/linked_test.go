@@ -21,7 +21,6 @@ var auditorLinks = []string{
 	"civicledger/ledger/suite",
 	"civicledger/ledger/verify",
 	"module github.com/go-json-experiment/json",
-	"module github.com/transparency-dev/formats",
 	"module github.com/transparency-dev/merkle",
 	"module golang.org/x/mod",
 }
