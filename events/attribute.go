@@ -1,0 +1,205 @@
+package events
+
+import (
+	"mime"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"civicledger/events/ident"
+)
+
+// attribute is a set of CloudEvents context attributes.
+type attribute uint16
+
+const (
+	attrSpecVersion attribute = 1 << iota
+	attrID
+	attrSource
+	attrType
+	attrTime
+	attrData
+	attrSubject
+	attrContentType
+	attrJurisdiction
+	attrCorrects
+)
+
+const required = attrSpecVersion | attrID | attrSource | attrType | attrTime | attrData
+
+// attributes in the order in which Encode writes them.
+var attributes = []struct {
+	name string
+	attr attribute
+}{
+	{"specversion", attrSpecVersion}, {"id", attrID}, {"source", attrSource}, {"type", attrType},
+	{"time", attrTime}, {"subject", attrSubject}, {"datacontenttype", attrContentType},
+	{"jurisdiction", attrJurisdiction}, {"corrects", attrCorrects}, {"data", attrData},
+}
+
+// attributeOf finds the attribute that a quoted name names, byte for byte: a
+// name written with escapes is none, so that every reader sees the same.
+func attributeOf(quoted jsontext.Value) (attribute, bool) {
+	name := quoted[1 : len(quoted)-1]
+	for i := range attributes {
+		if attributes[i].name == string(name) {
+			return attributes[i].attr, true
+		}
+	}
+	return 0, false
+}
+
+func isAttribute(name string) bool {
+	for i := range attributes {
+		if attributes[i].name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// attribute judges the value of one attribute and puts it into the event.
+func (p *parser) attribute(a attribute, v jsontext.Value) {
+	if v.Kind() != '"' {
+		p.here("wrong-kind", "must be a string")
+		return
+	}
+	s := string(p.plain(v))
+	if p.broken {
+		return
+	}
+	if !printable(s) {
+		p.here("control-character", "must hold no control characters")
+		return
+	}
+	p.text([]byte(s))
+	e := p.event
+	switch a {
+	case attrSpecVersion:
+		p.need(s == "1.0", "bad-specversion", `must be "1.0"`)
+	case attrID:
+		e.ID = s
+		p.need(isID(s), "bad-id", "must be 1 to 128 printable ASCII characters without spaces")
+	case attrSource:
+		e.Source = s
+		p.need(isSource(s), "bad-source", "must be an absolute URI without spaces, at most 256 characters, such as https://agency.example/system")
+	case attrType:
+		e.Type = s
+		p.need(isType(s), "bad-type", "must be a type with its version, such as subsidy.paid.v1")
+	case attrTime:
+		p.time(s)
+	case attrSubject:
+		e.Subject = s
+		p.need(s != "" && len(s) <= maxSubject, "bad-subject", "must be 1 to 256 bytes: leave it out where there is none")
+	case attrContentType:
+		p.need(isJSON(s), "bad-datacontenttype", "must be application/json, or be left out")
+	case attrJurisdiction:
+		e.Jurisdiction = s
+		p.need(ident.IsJurisdiction(s), "bad-jurisdiction", "must be a GB/T 2260 code of 6, 9 or 12 digits, or an ISO 3166-2 code such as US-GA")
+	case attrCorrects:
+		p.corrects(s)
+	}
+}
+
+func (p *parser) need(ok bool, code, message string) {
+	if !ok {
+		p.here(code, "%s", message)
+	}
+}
+
+func (p *parser) time(s string) {
+	t, err := time.Parse(time.RFC3339, s)
+	// time.Parse also takes a comma before the fraction; RFC 3339 does not.
+	if err != nil || len(s) > 40 || strings.Contains(s, ",") || t.Year() < 1900 {
+		p.here("bad-time", "must be RFC 3339 with a zone, such as 2026-01-31T09:30:00+08:00")
+		return
+	}
+	p.event.Time = t
+}
+
+func (p *parser) corrects(s string) {
+	source, id, ok := strings.Cut(s, " ")
+	if !ok || !isSource(source) || !isID(id) {
+		p.here("bad-corrects", "must be the source and the id of the corrected event with one space between")
+		return
+	}
+	p.event.Corrects = &Ref{Source: source, ID: id}
+}
+
+// complete checks what only the whole envelope shows.
+func (p *parser) complete() {
+	for i := range attributes {
+		if a := attributes[i]; required&a.attr != 0 && p.seen&a.attr == 0 {
+			p.add("/"+a.name, "missing", "%s is missing", a.name)
+		}
+	}
+	if c := p.event.Corrects; c != nil && c.ID == p.event.ID && c.Source == p.event.Source {
+		p.add("/corrects", "bad-corrects", "an event cannot correct itself: give the new one its own id")
+	}
+}
+
+func isID(s string) bool {
+	if len(s) == 0 || len(s) > maxID {
+		return false
+	}
+	for i := 0; i < len(s); i++ {
+		if s[i] <= ' ' || s[i] >= 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+func isSource(s string) bool { return len(s) <= maxSource && ident.IsURI(s) }
+
+// isType accepts dotted lower-case words that end in a version.
+func isType(s string) bool {
+	dot := strings.LastIndex(s, ".v")
+	if dot <= 0 || len(s) > maxType || dot+2 == len(s) || s[dot+2] == '0' {
+		return false
+	}
+	for _, c := range []byte(s[dot+2:]) {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	for _, word := range strings.Split(s[:dot], ".") {
+		if word == "" || word[0] < 'a' || word[0] > 'z' {
+			return false
+		}
+		for _, c := range []byte(word) {
+			if !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '_') {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func isJSON(s string) bool {
+	if s == "application/json" {
+		return true
+	}
+	media, params, err := mime.ParseMediaType(s)
+	return err == nil && media == "application/json" && (len(params) == 0 || len(params) == 1 && strings.EqualFold(params["charset"], "utf-8"))
+}
+
+func printable(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] < ' ' || s[i] == 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+func validText(line []byte) bool { return utf8.Valid(line) }
+
+func clip(s string) string {
+	if len(s) > 60 {
+		s = strings.ToValidUTF8(s[:60], "")
+	}
+	return s
+}
