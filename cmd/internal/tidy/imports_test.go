@@ -38,9 +38,11 @@ var law = []rule{
 	{"events/sources/...", append([]string{"events/sources/..."}, business...)},
 	{"events/...", business}, // nothing below asks the bus or a source
 
-	{"projections", []string{"events/...", "ledger"}},
-	{"projections/...", []string{"projections", "events/..."}},
-	{"supervision/...", []string{"supervision/...", "projections/...", "events/...", "ledger"}},
+	// The pure formats are shared by all: projections fold the same roster as writer and verifier.
+	{"projections", append([]string{"events/...", "ledger"}, formats...)},
+	{"projections/*test", append([]string{"projections", "events/...", "ledger"}, formats...)}, // for tests only
+	{"projections/...", append([]string{"projections", "events/..."}, formats...)},
+	{"supervision/...", append([]string{"supervision/...", "projections/...", "events/...", "ledger"}, formats...)},
 	{"cmd/...", []string{"..."}},
 }
 
