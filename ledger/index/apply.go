@@ -1,0 +1,179 @@
+package index
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"civicledger/ledger"
+	"civicledger/ledger/chain"
+)
+
+// First bytes of the keys; DESIGN.md has the table.
+const (
+	prefixEvent   = 'e'
+	prefixFormat  = 'f'
+	prefixStep    = 'p'
+	prefixSubject = 's'
+	prefixTile    = 't'
+)
+
+// formatVersion counts changes of the key table. Another version is not read:
+// the index is rebuilt.
+const formatVersion = 1
+
+// pair is a key and its value as Badger gets them.
+type pair struct{ key, value []byte }
+
+func eventKey(k chain.EventKey) []byte {
+	return append([]byte{prefixEvent}, k[:]...)
+}
+
+// subjectPrefix names a subject by 16 bytes of SHA-256, so that no token is
+// the beginning of another and all keys are equally long.
+func subjectPrefix(subject string) []byte {
+	sum := sha256.Sum256([]byte(subject))
+	return append([]byte{prefixSubject}, sum[:16]...)
+}
+
+func subjectKey(prefix []byte, index uint64) []byte {
+	key := make([]byte, 0, len(prefix)+8)
+	return binary.BigEndian.AppendUint64(append(key, prefix...), index)
+}
+
+func tileKey(level int, n uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{prefixTile, byte(level)}, n)
+}
+
+// tileValue is the position from which on the tile counts, and the hashes.
+func tileValue(to uint64, hashes []chain.Hash) []byte {
+	value := make([]byte, 0, binary.MaxVarintLen64+len(hashes)*len(chain.Hash{}))
+	value = binary.AppendUvarint(value, to)
+	for i := range hashes {
+		value = append(value, hashes[i][:]...)
+	}
+	return value
+}
+
+// Apply adds a batch, however large, and moves the position, in one step: after
+// a crash all of it is readable or none. It is durable after Sync at the
+// latest. The batch must come from durable commits: what a step that broke off
+// left behind becomes readable when the position passes it. On any error the
+// position has not moved and Apply may be tried again.
+func (x *Index) Apply(b *ledger.IndexBatch) error {
+	if err := x.enter(); err != nil {
+		return err
+	}
+	defer x.closing.RUnlock()
+	if err := x.checkBatch(b); err != nil {
+		return fmt.Errorf("apply [%d, %d) to index: %w", b.From, b.To, err)
+	}
+	pairs := pairsOf(b)
+	if len(pairs) == 0 {
+		return nil
+	}
+	if err := x.step(pairs, b.From, b.To); err != nil {
+		return fmt.Errorf("apply [%d, %d) to index: %w", b.From, b.To, err)
+	}
+	x.position.Store(b.To)
+	return nil
+}
+
+func (x *Index) checkBatch(b *ledger.IndexBatch) error {
+	switch {
+	case x.readOnly:
+		return ErrReadOnly
+	case b.From != x.position.Load():
+		return fmt.Errorf("the index is at %d", x.position.Load())
+	case b.To < b.From || uint64(len(b.Keys)) != b.To-b.From:
+		return fmt.Errorf("%d keys", len(b.Keys))
+	}
+	for _, indexes := range b.Subjects {
+		for _, i := range indexes {
+			if i < b.From || i >= b.To {
+				return fmt.Errorf("a subject is named at %d", i)
+			}
+		}
+	}
+	for _, t := range b.Tiles {
+		if len(t.Hashes) != chain.TileWidth || t.Level < 0 || t.Level > 63 {
+			return fmt.Errorf("tile %d/%d is not a full tile", t.Level, t.N)
+		}
+	}
+	return x.checkSpace()
+}
+
+func pairsOf(b *ledger.IndexBatch) []pair {
+	pairs := make([]pair, 0, len(b.Keys)+len(b.Subjects)+len(b.Tiles))
+	for i, k := range b.Keys {
+		pairs = append(pairs, pair{eventKey(k), binary.AppendUvarint(nil, b.From+uint64(i))})
+	}
+	for subject, indexes := range b.Subjects {
+		prefix := subjectPrefix(subject)
+		for _, i := range indexes {
+			pairs = append(pairs, pair{key: subjectKey(prefix, i)})
+		}
+	}
+	for _, t := range b.Tiles {
+		pairs = append(pairs, pair{tileKey(t.Level, t.N), tileValue(b.To, t.Hashes)})
+	}
+	return pairs
+}
+
+// step writes pairs in as many transactions as they need. Each leaves a mark in
+// the journal; only the last one's moves the position.
+//
+// If we stop between two of them, then the position found by the next Open is
+// still from, and what was written beyond it is not shown.
+func (x *Index) step(pairs []pair, from, to uint64) error {
+	for len(pairs) > 0 {
+		n := x.fits(pairs)
+		end := from
+		if n == len(pairs) {
+			end = to
+		}
+		mark := x.journal.next(from, end)
+		if err := x.write(append(pairs[:n:n], mark.pair())); err != nil {
+			return err
+		}
+		x.journal.took(mark)
+		pairs = pairs[n:]
+	}
+	return nil
+}
+
+// fits returns how many of the pairs one transaction holds, with a mark. The
+// estimate is Badger's own (key, value, two meta bytes, ten for the version),
+// and it refuses when its limit is reached, not passed.
+func (x *Index) fits(pairs []pair) int {
+	const perPair, mark, spare = 2 + 10, 64, 4
+	size := int64(mark)
+	for n, p := range pairs {
+		size += int64(len(p.key)+len(p.value)) + perPair
+		if size >= x.db.MaxBatchSize() || int64(n+spare) >= x.db.MaxBatchCount() {
+			return n
+		}
+	}
+	return len(pairs)
+}
+
+// write commits pairs in one transaction.
+func (x *Index) write(pairs []pair) error {
+	txn := x.db.NewTransaction(true)
+	defer txn.Discard()
+	for _, p := range pairs {
+		if err := txn.SetEntry(badger.NewEntry(p.key, p.value)); err != nil {
+			return err
+		}
+	}
+	if err := txn.Commit(); err != nil {
+		if errors.Is(err, badger.ErrBlockedWrites) {
+			return ledger.ErrClosed
+		}
+		return err
+	}
+	return nil
+}

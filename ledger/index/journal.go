@@ -1,0 +1,175 @@
+package index
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"github.com/dgraph-io/badger/v4"
+)
+
+// journalSlots is how many marks are kept; newer ones take the places of older
+// ones. It must be more than the transactions that Badger can hold in
+// write-ahead logs at once, for those are what can be lost from the middle:
+// four logs of memTableSize bytes and at least 107 bytes for a transaction of
+// one entry are 627,000. What is older stands in tables, which are checked as
+// wholes. A shorter journal in tests only makes gaps cost more.
+const journalSlots = 1 << 20
+
+// mark is what one transaction leaves in the journal. Numbers are consecutive
+// within a generation, and each mark begins where the one before it ends: a
+// transaction that Badger lost is a gap.
+type mark struct {
+	generation uint32
+	number     uint64 // 0 is the first of a generation
+	from, to   uint64 // position before and after
+}
+
+func (m mark) pair() pair {
+	key := binary.BigEndian.AppendUint32([]byte{prefixStep}, m.generation)
+	key = binary.BigEndian.AppendUint32(key, uint32(m.number%journalSlots))
+	value := binary.AppendUvarint(nil, m.number)
+	value = binary.AppendUvarint(value, m.from)
+	return pair{key, binary.AppendUvarint(value, m.to)}
+}
+
+func parseMark(key, value []byte) (mark, error) {
+	if len(key) != 9 {
+		return mark{}, damaged("a step's key has a wrong length")
+	}
+	m := mark{generation: binary.BigEndian.Uint32(key[1:])}
+	for _, into := range []*uint64{&m.number, &m.from, &m.to} {
+		v, n := binary.Uvarint(value)
+		if n <= 0 {
+			return mark{}, damaged("a step's value is cut short")
+		}
+		*into, value = v, value[n:]
+	}
+	if len(value) > 0 || uint32(m.number%journalSlots) != binary.BigEndian.Uint32(key[5:]) {
+		return mark{}, damaged("a step stands in another's place")
+	}
+	return m, nil
+}
+
+// journal remembers the last mark.
+type journal struct {
+	last mark
+	any  bool
+}
+
+func (j *journal) next(from, to uint64) mark {
+	m := mark{generation: j.last.generation, from: from, to: to}
+	if j.any {
+		m.number = j.last.number + 1
+	}
+	return m
+}
+
+func (j *journal) took(m mark) { j.last, j.any = m, true }
+
+// resume finds the position: the end of the chain of marks. Where the chain is
+// broken, the position is where it breaks, and a new generation begins there;
+// what was applied beyond is written again by the ledger, and is the same.
+func (x *Index) resume() error {
+	marks, err := x.readMarks()
+	if err != nil {
+		return err
+	}
+	last, whole := follow(marks)
+	x.position.Store(last.to)
+	x.journal.took(last)
+	if whole || x.readOnly {
+		return nil
+	}
+	// If we stop before this is written, or lose it, the next Open finds the
+	// same gap or, with later marks of the new generation but not this one,
+	// begins at 0: follow asks for mark 0.
+	fresh := mark{generation: last.generation + 1, from: 0, to: last.to}
+	if err := x.write([]pair{fresh.pair()}); err != nil {
+		return fmt.Errorf("begin the journal again at %d: %w", fresh.to, err)
+	}
+	x.journal.took(fresh)
+	return x.forget(fresh.generation)
+}
+
+// readMarks returns the marks of the newest generation, in order.
+func (x *Index) readMarks() ([]mark, error) {
+	var marks []mark
+	err := x.db.View(func(txn *badger.Txn) error {
+		it := txn.NewIterator(badger.IteratorOptions{Prefix: []byte{prefixStep}, PrefetchValues: true, PrefetchSize: 1000})
+		defer it.Close()
+		for it.Rewind(); it.Valid(); it.Next() {
+			item := it.Item()
+			err := item.Value(func(value []byte) error {
+				m, err := parseMark(item.Key(), value)
+				if len(marks) > 0 && m.generation > marks[0].generation {
+					marks = marks[:0]
+				}
+				marks = append(marks, m)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	slices.SortFunc(marks, func(a, b mark) int {
+		if a.number < b.number {
+			return -1
+		}
+		return 1
+	})
+	return marks, err
+}
+
+// follow returns the last mark up to which the chain has no gap, and whether
+// it is the last of all. A chain begins with mark 0, or is as long as the
+// journal.
+func follow(marks []mark) (last mark, whole bool) {
+	if len(marks) == 0 {
+		return mark{}, false
+	}
+	if marks[0].number > 0 && len(marks) < journalSlots {
+		return mark{generation: marks[0].generation}, false
+	}
+	last = marks[0]
+	for _, m := range marks[1:] {
+		if m.number != last.number+1 || m.from != last.to {
+			return last, false
+		}
+		last = m
+	}
+	return last, true
+}
+
+// forget removes the marks of generations before the given one.
+func (x *Index) forget(before uint32) error {
+	var keys [][]byte
+	end := mark{generation: before}.pair().key[:5]
+	err := x.db.View(func(txn *badger.Txn) error {
+		it := txn.NewIterator(badger.IteratorOptions{Prefix: []byte{prefixStep}})
+		defer it.Close()
+		for it.Rewind(); it.Valid() && string(it.Item().Key()) < string(end); it.Next() {
+			keys = append(keys, it.Item().KeyCopy(nil))
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for part := range slices.Chunk(keys, 10_000) {
+		err := x.db.Update(func(txn *badger.Txn) error {
+			for _, key := range part {
+				if err := txn.Delete(key); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("forget old steps: %w", err)
+		}
+	}
+	return nil
+}
