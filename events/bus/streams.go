@@ -68,6 +68,7 @@ type Limits struct {
 	QueueMessages int64 // submissions waiting, 100,000
 	ReceiptBytes  int64 // receipts kept, 1 GiB; then the oldest go early
 	RefusalBytes  int64 // refusals kept, 256 MiB; then the oldest go early
+	OtherBytes    int64 // room on the broker for queues of other topics, 256 MiB
 }
 
 func (l Limits) withDefaults() Limits {
@@ -75,12 +76,13 @@ func (l Limits) withDefaults() Limits {
 	orDefault(&l.QueueMessages, 100_000)
 	orDefault(&l.ReceiptBytes, 1<<30)
 	orDefault(&l.RefusalBytes, 1<<28)
+	orDefault(&l.OtherBytes, 1<<28)
 	return l
 }
 
-// store is what the four streams may take together.
+// store is what all streams may take together.
 func (l Limits) store() int64 {
-	return l.QueueBytes + l.ReceiptBytes + l.RefusalBytes + aboutBytes
+	return l.QueueBytes + l.ReceiptBytes + l.RefusalBytes + l.OtherBytes + aboutBytes
 }
 
 const aboutBytes = 1 << 20

@@ -18,8 +18,8 @@ const MetaSubject = "civicledger-subject"
 // Queue is the work queue that holds the messages of a topic.
 type Queue struct {
 	Stream      string // name on the broker
-	MaxBytes    int64
-	MaxMessages int64
+	MaxBytes    int64  // -1: as much as the broker has room for
+	MaxMessages int64  // -1: any number
 }
 
 // SubscriberConfig says how much a Subscriber takes at once. Zero stands for

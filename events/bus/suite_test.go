@@ -39,11 +39,11 @@ func mustConnect(tb testing.TB, s *Server) *Conn {
 
 // queueOf gives every topic of the suite a queue of its own.
 func queueOf(topic string) Queue {
-	return Queue{Stream: strings.ReplaceAll(topic, ".", "_"), MaxBytes: 32 << 20, MaxMessages: -1}
+	return Queue{Stream: strings.ReplaceAll(topic, ".", "_"), MaxBytes: -1, MaxMessages: -1}
 }
 
 func suiteServer(t *testing.T) *Server {
-	return mustServe(t, ServerConfig{Limits: Limits{ReceiptBytes: 8 << 30}})
+	return mustServe(t, ServerConfig{})
 }
 
 func pubSub(s *Server, inFlight int) tests.PubSubConstructor {
