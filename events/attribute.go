@@ -1,7 +1,6 @@
 package events
 
 import (
-	"mime"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -179,11 +178,8 @@ func isType(s string) bool {
 }
 
 func isJSON(s string) bool {
-	if s == "application/json" {
-		return true
-	}
-	media, params, err := mime.ParseMediaType(s)
-	return err == nil && media == "application/json" && (len(params) == 0 || len(params) == 1 && strings.EqualFold(params["charset"], "utf-8"))
+	charset, ok := strings.CutPrefix(s, "application/json")
+	return ok && (charset == "" || strings.EqualFold(strings.TrimPrefix(charset[1:], " "), "charset=utf-8") && charset[0] == ';')
 }
 
 func printable(s string) bool {

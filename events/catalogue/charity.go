@@ -140,7 +140,7 @@ var donorField = object("donor", "Who gave, as far as it may be said (慈善法 
 	opt(token("token", tokenDoc)),
 	opt(text("label", 100, "The publisher's own pseudonym or masked name, never a full name.")))
 
-var _ = define[CampaignOpened](Type{
+var _ = define[CampaignOpened](familyCharity, Type{
 	Name: "charity.campaign.opened.v1", TitleEN: "Fundraising campaign opened", TitleZH: "募捐活动备案",
 	Meaning:     "A charity raises money for a purpose in a period, under one filing number.",
 	LegalSource: "慈善法 (2023) art 24; Order 74 (2024) art 10, 11, 12 (filed 10 days before, at most 3 years, one filing number)",
@@ -160,7 +160,7 @@ var _ = define[CampaignOpened](Type{
 	},
 })
 
-var _ = define[DonationReceived](Type{
+var _ = define[DonationReceived](familyCharity, Type{
 	Name: "charity.donation.received.v1", TitleEN: "Donation received", TitleZH: "接受捐赠",
 	Meaning:     "A charity received money (amount and currency) or goods, never both in one event.",
 	LegalSource: "慈善法 (2023) art 38 (receipt with donor, kind, quantity, organisation, date), art 72, 73, 79",
@@ -182,7 +182,7 @@ var _ = define[DonationReceived](Type{
 	},
 })
 
-var _ = define[DonationSpent](Type{
+var _ = define[DonationSpent](familyCharity, Type{
 	Name: "charity.donation.spent.v1", TitleEN: "Donated money spent", TitleZH: "捐赠资金使用",
 	Meaning:     "A charity paid donated money out for its purpose.",
 	LegalSource: "慈善法 (2023) art 56, 61, 79; 民发〔2026〕12号 art 12 (counts when it reaches the final beneficiary)",
@@ -200,7 +200,7 @@ var _ = define[DonationSpent](Type{
 	},
 })
 
-var _ = define[GoodsIssued](Type{
+var _ = define[GoodsIssued](familyCharity, Type{
 	Name: "charity.goods.issued.v1", TitleEN: "Donated goods issued", TitleZH: "捐赠物资发放",
 	Meaning:     "A charity handed donated goods to a recipient; absent where the publisher names none.",
 	LegalSource: "慈善法 (2023) art 79; Order 81 (2026)",
@@ -215,7 +215,7 @@ var _ = define[GoodsIssued](Type{
 	},
 })
 
-var _ = define[DisclosurePublished](Type{
+var _ = define[DisclosurePublished](familyCharity, Type{
 	Name: "charity.disclosure.published.v1", TitleEN: "Disclosure published", TitleZH: "信息公开",
 	Meaning:     "A charity told the public about a period. The totals it stated are kept as stated, to be compared with the events they sum up.",
 	LegalSource: "慈善法 (2023) art 72, 73, 78, 79; Order 74 (2024) art 21; Order 81 (2026) art 6, 13 to 16",
@@ -244,7 +244,7 @@ var _ = define[DisclosurePublished](Type{
 	},
 })
 
-var _ = define[BalanceStated](Type{
+var _ = define[BalanceStated](familyCharity, Type{
 	Name: "account.balance.stated.v1", TitleEN: "Account balance stated", TitleZH: "账户余额",
 	Meaning:     "The statement of an account shows this balance after a row or at the end of a day. With credit or debit it also says what that row moved, so that balances can be followed from row to row.",
 	LegalSource: "慈善法 (2023) art 54, 79; audit finding F28 (收支不平)",

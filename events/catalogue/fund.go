@@ -53,7 +53,7 @@ func transferFields(dated string) []Field {
 	}
 }
 
-var _ = define[FundOpened](Type{
+var _ = define[FundOpened](familyFund, Type{
 	Name: "fund.opened.v1", TitleEN: "Fund opened", TitleZH: "资金专户设立",
 	Meaning:     "A fund for a purpose exists, is kept in one currency and is held by this organisation. Sums of other events are filed under it.",
 	LegalSource: "彩票管理条例 art 33, 34 and 慈善法 (2023) ch. 6: earmarked money is kept apart",
@@ -66,7 +66,7 @@ var _ = define[FundOpened](Type{
 	},
 })
 
-var _ = define[BudgetAllocated](Type{
+var _ = define[BudgetAllocated](familyFund, Type{
 	Name: "budget.allocated.v1", TitleEN: "Budget allocated", TitleZH: "预算下达",
 	Meaning:     "A holder may spend this sum from the fund in that year. Several allocations add up; a negative one is a cut.",
 	LegalSource: "预算法; audit finding F28 (Σ allocated = Σ paid + Σ returned + balance)",
@@ -81,14 +81,14 @@ var _ = define[BudgetAllocated](Type{
 	},
 })
 
-var _ = define[TransferSent](Type{
+var _ = define[TransferSent](familyFund, Type{
 	Name: "transfer.sent.v1", TitleEN: "Transfer sent", TitleZH: "资金拨出",
 	Meaning:     "The sender says that money of a fund left it for the receiver. It is complete when the receiver says transfer.received with the same number.",
 	LegalSource: "彩票管理条例 art 34 (remitted on time, no retention); audit finding F26 (滞留、挪用)",
 	Fields:      transferFields("Day the money left."),
 })
 
-var _ = define[TransferReceived](Type{
+var _ = define[TransferReceived](familyFund, Type{
 	Name: "transfer.received.v1", TitleEN: "Transfer received", TitleZH: "资金到账",
 	Meaning:     "The receiver says that money of a fund arrived from the sender.",
 	LegalSource: "彩票管理条例 art 34 (remitted on time, no retention); audit finding F26 (滞留、挪用)",

@@ -141,7 +141,7 @@ func fundFigureFields(more ...Field) []Field {
 
 var drawRules = []Rule{needs("injectedFrom", "injected")}
 
-var _ = define[DrawSettled](Type{
+var _ = define[DrawSettled](familyLottery, Type{
 	Name: "lottery.draw.settled.v1", TitleEN: "Draw settled", TitleZH: "开奖公告",
 	Meaning:     "The notice of a draw: numbers and, as far as published, sales, prizes and the pool after it. Prizes equal a share of sales minus the change of the pool, which anybody can check.",
 	LegalSource: "彩票管理条例 art 20, 22, 24; 双色球 rules (财综〔2025〕50号 from draw 2026014); regulations.md 5.4",
@@ -149,7 +149,7 @@ var _ = define[DrawSettled](Type{
 	Fields:      drawFields(),
 })
 
-var _ = define[DrawSupplemented](Type{
+var _ = define[DrawSupplemented](familyLottery, Type{
 	Name: "lottery.draw.supplemented.v1", TitleEN: "Draw notice supplemented", TitleZH: "开奖公告补充",
 	Meaning:     "A later notice of the same draw states what the first lacked. What the first stated is corrected with the attribute corrects, not here.",
 	LegalSource: "彩票管理条例 art 20, 24",
@@ -157,21 +157,21 @@ var _ = define[DrawSupplemented](Type{
 	Fields:      append(gameFields(), figureRows()...),
 })
 
-var _ = define[WelfareFundCollected](Type{
+var _ = define[WelfareFundCollected](familyLottery, Type{
 	Name: "lottery.welfare_fund.collected.v1", TitleEN: "Welfare fund collected", TitleZH: "彩票公益金筹集",
 	Meaning:     "An announcement states how much came into the public welfare fund, or the sales it comes from. Totals and their parts are separate events.",
 	LegalSource: "彩票管理条例 art 33 to 37; 彩票公益金管理办法 (财综〔2021〕18号) art 4 to 6",
 	Fields:      fundFigureFields(),
 })
 
-var _ = define[WelfareFundAllocated](Type{
+var _ = define[WelfareFundAllocated](familyLottery, Type{
 	Name: "lottery.welfare_fund.allocated.v1", TitleEN: "Welfare fund allocated", TitleZH: "彩票公益金分配",
 	Meaning:     "An announcement states how much of the fund was given to whom (central part 60/30/5/5).",
 	LegalSource: "彩票公益金管理办法 (财综〔2021〕18号); 彩票管理条例 art 36, 37 (yearly publication)",
 	Fields:      fundFigureFields(opt(text("to", 200, "Who receives it, as printed."))),
 })
 
-var _ = define[WelfareFundSpent](Type{
+var _ = define[WelfareFundSpent](familyLottery, Type{
 	Name: "lottery.welfare_fund.spent.v1", TitleEN: "Welfare fund spent", TitleZH: "彩票公益金使用",
 	Meaning:     "A user of the fund states what it spent it on.",
 	LegalSource: "彩票管理条例 art 36 (users publish yearly)",

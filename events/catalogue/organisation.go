@@ -151,13 +151,13 @@ func listField() Field {
 	return enum("list", "abnormal 活动异常名录, serious 严重违法失信名单.", "abnormal", "serious")
 }
 
-var _ = define[OrganisationRegistered](Type{
+var _ = define[OrganisationRegistered](familyOrganisation, Type{
 	Name: "organisation.registered.v1", TitleEN: "Organisation registered", TitleZH: "社会组织登记",
 	Meaning:     "The registrar says that the organisation exists. Earlier events that knew it by name only are joined to its code.",
 	LegalSource: "社会团体登记管理条例 (2026), 民办非企业单位登记管理暂行条例, 基金会管理条例; Order 60 (2018) art 6, 7 (基础信息)",
 	Rules:       []Rule{needs("netAssets", "currency")},
 	Fields: []Field{
-		shown(`{"code":"53100000500021676K","name":"示例基金会"}`, org("organisation", "Code and name; both should stand.")),
+		shown(`{"code":"53990000MJ0000018G","name":"示例基金会"}`, org("organisation", "Code and name; both should stand.")),
 		shown(`"foundation"`, enum("kind", "social-group 社会团体, social-service 社会服务机构（民非）, foundation 基金会, other.", "social-group", "social-service", "foundation", "other")),
 		shown(`{"name":"示例市民政局"}`, org("registrar", "登记管理机关: it alone lists and delists.")),
 		date("registeredOn", "Day of registration."),
@@ -169,7 +169,7 @@ var _ = define[OrganisationRegistered](Type{
 	},
 })
 
-var _ = define[AnnualReportFiled](Type{
+var _ = define[AnnualReportFiled](familyOrganisation, Type{
 	Name: "organisation.annual_report.filed.v1", TitleEN: "Annual report filed", TitleZH: "年度工作报告报送",
 	Meaning:     "The organisation reported on a year to its registrar. The sums are as reported; ratios are judged from them.",
 	LegalSource: "慈善法 (2023) art 13, 78; 社会团体登记管理条例 (2026) art 28; 基金会管理条例 art 36; 民发〔2026〕12号 art 8 to 15",
@@ -193,7 +193,7 @@ var _ = define[AnnualReportFiled](Type{
 	},
 })
 
-var _ = define[OrganisationInspected](Type{
+var _ = define[OrganisationInspected](familyOrganisation, Type{
 	Name: "organisation.inspected.v1", TitleEN: "Organisation inspected", TitleZH: "行政检查结论",
 	Meaning:     "An annual or other inspection ended with this conclusion.",
 	LegalSource: "Order 60 (2018) art 6, 7 (行政检查信息)",
@@ -207,7 +207,7 @@ var _ = define[OrganisationInspected](Type{
 	},
 })
 
-var _ = define[RectificationOrdered](Type{
+var _ = define[RectificationOrdered](familyOrganisation, Type{
 	Name: "organisation.rectification.ordered.v1", TitleEN: "Rectification ordered", TitleZH: "责令整改",
 	Meaning:     "By document the authority ordered that something be put right by a day.",
 	LegalSource: "Order 60 (2018) art 11(3): not done by its deadline is circumstance A3",
@@ -222,7 +222,7 @@ var _ = define[RectificationOrdered](Type{
 	},
 })
 
-var _ = define[RectificationAccepted](Type{
+var _ = define[RectificationAccepted](familyOrganisation, Type{
 	Name: "organisation.rectification.accepted.v1", TitleEN: "Rectification accepted", TitleZH: "整改验收",
 	Meaning:     "The authority accepted that the order was fulfilled.",
 	LegalSource: "Order 60 (2018) art 11(3), 14",
@@ -234,7 +234,7 @@ var _ = define[RectificationAccepted](Type{
 	},
 })
 
-var _ = define[PenaltyAnnounced](Type{
+var _ = define[PenaltyAnnounced](familyOrganisation, Type{
 	Name: "organisation.penalty.announced.v1", TitleEN: "Penalty announced", TitleZH: "拟处罚公告",
 	Meaning:     "The authority announced that it intends a penalty. It is not decided: no list, no rule and no count may rest on it.",
 	LegalSource: "行政处罚法 (2021) art 44 (notice of facts, reasons, basis and rights before the decision)",
@@ -248,7 +248,7 @@ var _ = define[PenaltyAnnounced](Type{
 	},
 })
 
-var _ = define[OrganisationPenalised](Type{
+var _ = define[OrganisationPenalised](familyOrganisation, Type{
 	Name: "organisation.penalised.v1", TitleEN: "Organisation penalised", TitleZH: "行政处罚",
 	Meaning:     "An authority decided a penalty. Whether it leads to a list follows from kind, fine and date.",
 	LegalSource: "Order 60 (2018) art 6, 7, 11(5), 15; 慈善法 (2023) art 109 to 111; 社会团体登记管理条例 (2026) art 30; 行政处罚法 (2021)",
@@ -273,7 +273,7 @@ var _ = define[OrganisationPenalised](Type{
 	},
 })
 
-var _ = define[OrganisationListed](Type{
+var _ = define[OrganisationListed](familyOrganisation, Type{
 	Name: "organisation.listed.v1", TitleEN: "Organisation listed", TitleZH: "列入名录（名单）",
 	Meaning:     "The registrar put the organisation on the list of abnormal activity or of serious breaches. A new circumstance while listed begins the period again.",
 	LegalSource: "Order 60 (2018) art 11, 13 (abnormal, A1 to A7), art 15, 16 (serious, B1 to B8)",
@@ -294,7 +294,7 @@ var _ = define[OrganisationListed](Type{
 	},
 })
 
-var _ = define[OrganisationDelisted](Type{
+var _ = define[OrganisationDelisted](familyOrganisation, Type{
 	Name: "organisation.delisted.v1", TitleEN: "Organisation delisted", TitleZH: "移出名录（名单）",
 	Meaning:     "The registrar took the organisation off a list.",
 	LegalSource: "Order 60 (2018) art 14, 17; 行政处罚法 (2021) art 48 (basis revoked)",
@@ -308,7 +308,7 @@ var _ = define[OrganisationDelisted](Type{
 	},
 })
 
-var _ = define[OrganisationRated](Type{
+var _ = define[OrganisationRated](familyOrganisation, Type{
 	Name: "organisation.rated.v1", TitleEN: "Organisation rated", TitleZH: "社会组织评估等级",
 	Meaning:     "The organisation was evaluated with this grade, valid five years unless stated otherwise.",
 	LegalSource: "Order 82 (2026); Order 74 (2024) art 5 (3A for public fundraising)",
@@ -322,7 +322,7 @@ var _ = define[OrganisationRated](Type{
 	},
 })
 
-var _ = define[OrganisationDeregistered](Type{
+var _ = define[OrganisationDeregistered](familyOrganisation, Type{
 	Name: "organisation.deregistered.v1", TitleEN: "Organisation deregistered", TitleZH: "注销登记",
 	Meaning:     "The organisation ceased to exist, by its own wish, by merger or after a revocation.",
 	LegalSource: "慈善法 (2023) art 17, 18; Order 60 (2018) art 17 (leaves the serious list)",

@@ -137,7 +137,7 @@ func judgeTechnical(row *Field, kind Kind, s []byte, bad func(bool, string) (str
 	case Agency:
 		return bad(isAgency(s), "must be [a-z0-9][a-z0-9-]{0,62}")
 	case KeyID:
-		return bad(len(s) == 16 && IsSlug(s), "must be the 16 characters of a key id")
+		return bad(isKeyID(s), "must be the 16 hexadecimal characters of a key id")
 	case Key:
 		return bad(base64Length(s) == 32, "must be the standard base64 of a 32-byte public key")
 	case Proof:
@@ -213,6 +213,15 @@ func isAgency(s []byte) bool {
 		}
 	}
 	return true
+}
+
+func isKeyID(s []byte) bool {
+	for _, c := range s {
+		if !(c >= '0' && c <= '9' || c >= 'a' && c <= 'f') {
+			return false
+		}
+	}
+	return len(s) == 16
 }
 
 // base64Length is the length of what strict standard base64 decodes to, -1 if

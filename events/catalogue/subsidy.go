@@ -133,7 +133,7 @@ const (
 
 var payee = exactlyOne("beneficiary", "recipient")
 
-var _ = define[SubsidyStandardSet](Type{
+var _ = define[SubsidyStandardSet](familySubsidy, Type{
 	Name: "subsidy.standard.set.v1", TitleEN: "Subsidy standard set", TitleZH: "补贴标准发布",
 	Meaning:     "In the envelope's jurisdiction this kind and tier is worth this much per month from a month on, as decided on a date. A standard may be decided after the month it begins in: back-payment after the decision is lawful, the same payment before it is a finding.",
 	LegalSource: "京民发〔2026〕2号, 京民养老发〔2019〕160号, 京民福发〔2016〕434号, 京民社救发〔2024〕80号; regulations.md 4.1",
@@ -153,7 +153,7 @@ var _ = define[SubsidyStandardSet](Type{
 	},
 })
 
-var _ = define[SubsidyApproved](Type{
+var _ = define[SubsidyApproved](familySubsidy, Type{
 	Name: "subsidy.approved.v1", TitleEN: "Subsidy approved", TitleZH: "补贴审核确认",
 	Meaning:     "After check and confirmation the person receives this kind from that month on.",
 	LegalSource: "民发〔2021〕57号 art 20, 21, 28 (nobody is included without application, check and confirmation); 社会救助法 (2026) art 44",
@@ -169,7 +169,7 @@ var _ = define[SubsidyApproved](Type{
 	},
 })
 
-var _ = define[SubsidyTerminated](Type{
+var _ = define[SubsidyTerminated](familySubsidy, Type{
 	Name: "subsidy.terminated.v1", TitleEN: "Subsidy terminated", TitleZH: "补贴停发",
 	Meaning:     "From the month named in effective on this kind is no longer due to the person.",
 	LegalSource: "民发〔2021〕57号 art 32; 社会救助法 (2026) art 47, 48; audit finding F22 (应退未退)",
@@ -182,7 +182,7 @@ var _ = define[SubsidyTerminated](Type{
 	},
 })
 
-var _ = define[SubsidyPaid](Type{
+var _ = define[SubsidyPaid](familySubsidy, Type{
 	Name: "subsidy.paid.v1", TitleEN: "Subsidy paid", TitleZH: "补贴发放",
 	Meaning:     "Money left the payer for one person (beneficiary, a token) or one firm or organisation (recipient), for one month of one kind.",
 	LegalSource: "民发〔2021〕57号 art 21, 25 (paid from the month after the decision, monthly, by bank); audit findings F01, F05, F11, F19, F21",
@@ -191,8 +191,8 @@ var _ = define[SubsidyPaid](Type{
 		slug("payment", "Number of the payment, unique at the payer."),
 		slug("fund", "Fund it is paid from."),
 		org("payer", "Who pays."),
-		shown("", opt(token("beneficiary", tokenDoc))),
-		shown(`{"name":"示例敬老院"}`, opt(org("recipient", "Firm or organisation that receives."))),
+		shown(`"`+sampleToken+`"`, opt(token("beneficiary", tokenDoc))),
+		opt(org("recipient", "Firm or organisation that receives.")),
 		slug("kind", kindDoc),
 		opt(slug("tier", tierDoc)),
 		month("period", "Month it is paid for."),
@@ -208,7 +208,7 @@ var _ = define[SubsidyPaid](Type{
 	},
 })
 
-var _ = define[SubsidyReturned](Type{
+var _ = define[SubsidyReturned](familySubsidy, Type{
 	Name: "subsidy.returned.v1", TitleEN: "Subsidy returned", TitleZH: "补贴退回",
 	Meaning:     "Money of an earlier payment came back to the payer without an order.",
 	LegalSource: "audit findings F27 (银行退票未处理), F28 (收支不平)",
@@ -223,7 +223,7 @@ var _ = define[SubsidyReturned](Type{
 	},
 })
 
-var _ = define[RecoveryOrdered](Type{
+var _ = define[RecoveryOrdered](familySubsidy, Type{
 	Name: "recovery.ordered.v1", TitleEN: "Recovery ordered", TitleZH: "责令退回",
 	Meaning:     "The authority ordered that money paid wrongly be returned.",
 	LegalSource: "社会救助法 (2026) art 73, 74; 社会救助暂行办法 art 68 until 2026-06-30",
@@ -242,7 +242,7 @@ var _ = define[RecoveryOrdered](Type{
 	},
 })
 
-var _ = define[RecoveryReceived](Type{
+var _ = define[RecoveryReceived](familySubsidy, Type{
 	Name: "recovery.received.v1", TitleEN: "Recovery received", TitleZH: "追缴款入账",
 	Meaning:     "Money came back under an order; several receipts add up.",
 	LegalSource: "社会救助法 (2026) art 73, 74",
@@ -256,7 +256,7 @@ var _ = define[RecoveryReceived](Type{
 	},
 })
 
-var _ = define[KinFiled](Type{
+var _ = define[KinFiled](familySubsidy, Type{
 	Name: "kin.filed.v1", TitleEN: "Relative of staff filed", TitleZH: "近亲属备案",
 	Meaning:     "A relative of assistance staff or of a committee member receives or applied for assistance and is registered separately.",
 	LegalSource: "民发〔2021〕57号 art 11; 民法典 art 1045 (scope of 近亲属); audit findings F15, F16",
@@ -269,7 +269,7 @@ var _ = define[KinFiled](Type{
 	},
 })
 
-var _ = define[PersonDied](Type{
+var _ = define[PersonDied](familySubsidy, Type{
 	Name: "person.died.v1", TitleEN: "Person died", TitleZH: "人员死亡",
 	Meaning:     "The person behind the token died on that day, as the registers of deaths and cremations say.",
 	LegalSource: "民发〔2021〕57号 art 32; 民发〔2022〕83号 (recheck within three months of death); audit findings F01, F02",

@@ -53,7 +53,7 @@ type DayClosed struct {
 
 const (
 	sampleKey     = `"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="`
-	sampleNoteKey = `"ledger.example.org+0c8a2e5d+AQABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"`
+	sampleNoteKey = `"ledger.example.org+7560eb88+AQABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"`
 )
 
 func agency() Field {
@@ -72,8 +72,8 @@ func noteKey() Field {
 	return Field{Name: "logKey", Kind: NoteKey, Required: true, Doc: "C2SP note verifier key of the log.", Sample: sampleNoteKey}
 }
 
-var _ = define[LedgerOpened](Type{
-	Name: "ledger.opened.v1", TitleEN: "Ledger opened", TitleZH: "账本创建", OperatorOnly: true,
+var _ = define[LedgerOpened](familySystem, Type{
+	Name: "ledger.opened.v1", TitleEN: "Ledger opened", TitleZH: "账本创建",
 	Meaning:     "Entry 0: name, suite and keys of the ledger.",
 	LegalSource: "the ledger's own rules; 政务数据共享条例 art 35 (protection against tampering)",
 	Fields: []Field{
@@ -85,8 +85,8 @@ var _ = define[LedgerOpened](Type{
 	},
 })
 
-var _ = define[AgencyEnrolled](Type{
-	Name: "agency.enrolled.v1", TitleEN: "Agency enrolled", TitleZH: "机构接入", OperatorOnly: true,
+var _ = define[AgencyEnrolled](familySystem, Type{
+	Name: "agency.enrolled.v1", TitleEN: "Agency enrolled", TitleZH: "机构接入",
 	Meaning:     "From this index on the agency may say these types in these jurisdictions under this source, signed with this key. Said again, it changes the rights.",
 	LegalSource: "the ledger's own rules; 政务数据共享条例 art 26, 29",
 	Fields: []Field{
@@ -100,15 +100,15 @@ var _ = define[AgencyEnrolled](Type{
 	},
 })
 
-var _ = define[AgencyKeyAdded](Type{
-	Name: "agency.key.added.v1", TitleEN: "Agency key added", TitleZH: "机构密钥新增", OperatorOnly: true,
+var _ = define[AgencyKeyAdded](familySystem, Type{
+	Name: "agency.key.added.v1", TitleEN: "Agency key added", TitleZH: "机构密钥新增",
 	Meaning:     "The agency has a further key; earlier ones stay valid.",
 	LegalSource: "the ledger's own rules",
 	Fields:      []Field{agency(), key("key", "Public key, standard base64."), proof()},
 })
 
-var _ = define[AgencyKeyRevoked](Type{
-	Name: "agency.key.revoked.v1", TitleEN: "Agency key revoked", TitleZH: "机构密钥吊销", OperatorOnly: true,
+var _ = define[AgencyKeyRevoked](familySystem, Type{
+	Name: "agency.key.revoked.v1", TitleEN: "Agency key revoked", TitleZH: "机构密钥吊销",
 	Meaning:     "From this index on nothing signed with the key is accepted.",
 	LegalSource: "the ledger's own rules",
 	Fields: []Field{
@@ -118,22 +118,22 @@ var _ = define[AgencyKeyRevoked](Type{
 	},
 })
 
-var _ = define[OperatorKeyRotated](Type{
-	Name: "operator.key.rotated.v1", TitleEN: "Operator key rotated", TitleZH: "运营方密钥更换", OperatorOnly: true,
+var _ = define[OperatorKeyRotated](familySystem, Type{
+	Name: "operator.key.rotated.v1", TitleEN: "Operator key rotated", TitleZH: "运营方密钥更换",
 	Meaning:     "From the next entry on the operator signs with this key.",
 	LegalSource: "the ledger's own rules",
 	Fields:      []Field{key("key", "Public key, standard base64."), proof()},
 })
 
-var _ = define[LogKeyRotated](Type{
-	Name: "log.key.rotated.v1", TitleEN: "Log key rotated", TitleZH: "日志密钥更换", OperatorOnly: true,
+var _ = define[LogKeyRotated](familySystem, Type{
+	Name: "log.key.rotated.v1", TitleEN: "Log key rotated", TitleZH: "日志密钥更换",
 	Meaning:     "From the next checkpoint on the log is signed with this key.",
 	LegalSource: "the ledger's own rules",
 	Fields:      []Field{noteKey()},
 })
 
-var _ = define[DayClosed](Type{
-	Name: "day.closed.v1", TitleEN: "Day closed", TitleZH: "日切", OperatorOnly: true,
+var _ = define[DayClosed](familySystem, Type{
+	Name: "day.closed.v1", TitleEN: "Day closed", TitleZH: "日切",
 	Meaning:     "The local day is over; no entry recorded in it follows. Deadlines and periods are driven by it.",
 	LegalSource: "the ledger's own rules",
 	Fields:      []Field{date("day", "The day, in the ledger's time zone.")},

@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"strings"
 )
 
 // Kind is the form of a value.
@@ -23,7 +22,7 @@ type Kind uint8
 // The forms a value may have. Every one but Object and List has one JSON
 // representation only.
 const (
-	Text     Kind = iota + 1 // 1..Max characters, trimmed, no control characters but LF and TAB
+	Text     Kind = iota + 1 // 1..Max characters, no control characters but LF and TAB
 	Slug                     // [A-Za-z0-9][A-Za-z0-9._:-]{0,127}
 	Enum                     // one of Field.Enum
 	Integer                  // Min..Max
@@ -40,7 +39,7 @@ const (
 	Grant                    // a Region or "*"
 	Pattern                  // a type, "family.*" or "*"
 	Agency                   // [a-z0-9][a-z0-9-]{0,62}
-	KeyID                    // 16 characters: chain.KeyID
+	KeyID                    // 16 hexadecimal characters: chain.KeyID
 	Key                      // base64 of a 32-byte Ed25519 public key
 	Proof                    // base64 of a signature, 1..256 bytes
 	NoteKey                  // C2SP note verifier key: name+hash+base64
@@ -67,7 +66,7 @@ type Field struct {
 // Type is what may be said under one name.
 type Type struct {
 	Name         string // "subsidy.paid.v1"
-	Family       string // "subsidy"
+	Family       string // "subsidy": one file of tables
 	TitleEN      string
 	TitleZH      string
 	Meaning      string
@@ -102,9 +101,27 @@ var (
 	byName = map[string]*Type{}
 )
 
-// Types returns every type, family by family in the order of the tables. The
-// caller must not change it.
-func Types() []*Type { return types }
+// The families, in the order in which they are listed. Subjects of a family
+// share a file, not a prefix: person.died is a subsidy fact.
+const (
+	familyFund         = "fund"
+	familySubsidy      = "subsidy"
+	familyCharity      = "charity"
+	familyOrganisation = "organisation"
+	familyLottery      = "lottery"
+	familySystem       = "system"
+)
+
+var families = []string{familyFund, familySubsidy, familyCharity, familyOrganisation, familyLottery, familySystem}
+
+// Types returns every type, family by family in the order of the tables.
+func Types() []*Type {
+	sorted := slices.Clone(types)
+	slices.SortStableFunc(sorted, func(a, b *Type) int {
+		return slices.Index(families, a.Family) - slices.Index(families, b.Family)
+	})
+	return sorted
+}
 
 // Lookup finds a type by its full name, version included.
 func Lookup(name string) (*Type, bool) {
@@ -114,8 +131,9 @@ func Lookup(name string) (*Type, bool) {
 
 // define registers a type whose data T reads. A table that contradicts itself
 // is a bug of this package and panics when the program starts.
-func define[T any](t Type) *Type {
-	t.Family, _, _ = strings.Cut(t.Name, ".")
+func define[T any](family string, t Type) *Type {
+	t.Family = family
+	t.OperatorOnly = family == familySystem
 	if !t.OperatorOnly {
 		t.Fields = append(slices.Clip(t.Fields), commonFields...)
 	}

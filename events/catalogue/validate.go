@@ -55,7 +55,7 @@ func (w *walker) reset(data []byte) {
 	w.problems, w.broken = nil, false
 }
 
-// take ends the walk. The walker keeps nothing of the event.
+// take ends the walk.
 func (w *walker) take() events.Problems {
 	p := w.problems
 	w.buf, w.problems = bytes.Buffer{}, nil

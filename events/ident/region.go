@@ -1,6 +1,10 @@
 package ident
 
-import "strings"
+import (
+	"strings"
+
+	"civicledger/ledger/roster"
+)
 
 // IsJurisdiction reports whether code is a division of GB/T 2260 with 6, 9 or
 // 12 digits (100000 is the whole country), or an ISO 3166-2 country or
@@ -42,40 +46,10 @@ func isProvince(code string) bool {
 	return false
 }
 
-// Covers reports whether the jurisdiction parent holds child: itself, what lies
-// under it, everything for "*", every Chinese division for 100000. Trailing
-// pairs of zeros of a six-digit code name the level: 110000 covers 110105.
-func Covers(parent, child string) bool {
-	if parent == "*" {
-		return IsJurisdiction(child)
-	}
-	if !IsJurisdiction(parent) || !IsJurisdiction(child) {
-		return false
-	}
-	if parent == child {
-		return true
-	}
-	if !isDigit(parent[0]) {
-		return len(parent) == 2 && strings.HasPrefix(child, parent+"-")
-	}
-	if !isDigit(child[0]) {
-		return false
-	}
-	if parent == "100000" || parent == "100000000" || parent == "100000000000" {
-		return true
-	}
-	return strings.HasPrefix(child, divisionStem(parent))
-}
-
-// divisionStem is the part of a division code that its subdivisions share.
-func divisionStem(code string) string {
-	for _, cut := range []struct {
-		from int
-		zero string
-	}{{9, "000"}, {6, "000"}, {4, "00"}, {2, "00"}} {
-		if len(code) > cut.from && code[cut.from:] == cut.zero {
-			code = code[:cut.from]
-		}
-	}
-	return code
+// Covers reports whether the jurisdiction granted holds code, in the sense in
+// which the ledger judges rights: roster.Covers, over well-formed codes only.
+// "*" covers everything, 110000 covers 110105 and 110105001, US covers US-GA;
+// 100000 is the national level and covers itself.
+func Covers(granted, code string) bool {
+	return IsJurisdiction(code) && (granted == "*" || IsJurisdiction(granted)) && roster.Covers(granted, code)
 }

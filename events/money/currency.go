@@ -1,6 +1,10 @@
 package money
 
-import "strings"
+import (
+	"maps"
+	"slices"
+	"strings"
+)
 
 // Currencies by the number of their decimals, ISO 4217.
 const (
@@ -36,3 +40,6 @@ func IsCurrency(currency string) bool {
 	_, ok := exponents[currency]
 	return ok
 }
+
+// Currencies returns every code of the table, sorted.
+func Currencies() []string { return slices.Sorted(maps.Keys(exponents)) }
