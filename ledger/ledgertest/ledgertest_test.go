@@ -19,3 +19,17 @@ func TestMemoryIndex(t *testing.T) {
 		return x
 	})
 }
+
+func TestMemory(t *testing.T) {
+	kept := map[string]*Memory{}
+	TestStore(t, func(t testing.TB, dir string) ledger.Store {
+		m, ok := kept[dir]
+		if ok {
+			m = m.Reopen()
+		} else {
+			m = NewMemory()
+		}
+		kept[dir] = m
+		return m
+	})
+}

@@ -1,0 +1,126 @@
+package book
+
+import (
+	"fmt"
+	"iter"
+	"os"
+	"sort"
+
+	"civicledger/ledger"
+	"civicledger/ledger/frame"
+)
+
+// Commits implements ledger.Store. Finding the place takes the segment by its
+// name and the frame by a mark; a segment that was not read yet is walked
+// once from its beginning. A book opened read-only passes damage that lies
+// before from; otherwise the first damage on the way ends the iteration.
+func (b *Book) Commits(from uint64) iter.Seq2[*ledger.Commit, error] {
+	return func(yield func(*ledger.Commit, error) bool) {
+		if err := b.stopped(); err != nil {
+			yield(nil, err)
+			return
+		}
+		v := b.view.Load()
+		if from >= v.head.Size || len(v.segments) == 0 {
+			return
+		}
+		i := sort.Search(len(v.segments), func(i int) bool { return v.segments[i].first > from })
+		r := reader{book: b, view: v, from: from, yield: yield}
+		for i = max(i-1, 0); i < len(v.segments); i++ {
+			if goOn, err := r.segment(i); err != nil {
+				yield(nil, fmt.Errorf("read commits from %d: %w", from, err))
+				return
+			} else if !goOn {
+				return
+			}
+		}
+	}
+}
+
+// reader is one iteration over commits.
+type reader struct {
+	book    *Book
+	view    *view
+	from    uint64
+	yield   func(*ledger.Commit, error) bool
+	started bool // a commit was yielded; from here on everything must follow
+	passed  *ledger.Damage
+}
+
+// segment yields the commits of one segment.
+func (r *reader) segment(i int) (goOn bool, err error) {
+	s := r.view.segments[i]
+	name := frame.SegmentName(s.first)
+	file, err := os.Open(r.book.path(name))
+	if err != nil {
+		return false, err
+	}
+	defer file.Close()
+	start := s.marks.before(r.from)
+	end, next := r.view.end, r.view.head
+	if i+1 < len(r.view.segments) {
+		end, next = s.size, r.view.segments[i+1].header.Prev
+	}
+	w := walker{head: start.head, file: relative(name)}
+	for st, err := range w.walk(file, start.offset, end) {
+		if err != nil {
+			return false, err
+		}
+		if goOn, err := r.step(s, &w, st); err != nil || !goOn {
+			return false, err
+		}
+	}
+	if w.head != next {
+		return r.ended(&w, end, next.Size)
+	}
+	return true, nil
+}
+
+// ended judges a segment whose frames do not reach the next one.
+func (r *reader) ended(w *walker, offset int64, next uint64) (bool, error) {
+	if !r.started && r.from >= next && r.book.options.ReadOnly {
+		return true, nil
+	}
+	d := r.passed
+	if d == nil || r.started {
+		d = w.damage(offset, "the segment ends before its last entry")
+	}
+	if next > d.First {
+		d.Last = max(d.Last, next-1)
+	}
+	return false, damaged(d)
+}
+
+// step yields a frame that is wanted, and passes one that is not.
+func (r *reader) step(s *segment, w *walker, st step) (bool, error) {
+	if d := st.damage; d != nil {
+		if r.started || !r.book.options.ReadOnly {
+			return false, damaged(d)
+		}
+		r.passed = d
+		return true, nil
+	}
+	f := st.frame
+	if !w.broken {
+		s.marks.add(mark{f.Prev, st.offset})
+	}
+	if f.Head.Size <= r.from {
+		return true, nil
+	}
+	if f.Prev.Size > r.from && !r.started {
+		return false, r.missing(w, st)
+	}
+	r.started = true
+	return r.yield(&ledger.Commit{Prev: f.Prev, Head: f.Head, Recorded: f.Recorded, Entries: f.Entries}, nil), nil
+}
+
+// missing names the entries between the one that was asked for and the next
+// that can be read.
+func (r *reader) missing(w *walker, st step) error {
+	if r.passed != nil {
+		return damaged(r.passed)
+	}
+	d := w.damage(st.offset, "a frame is missing here")
+	d.First, d.Last = r.from, st.frame.Prev.Size-1
+	return damaged(d)
+}

@@ -1,0 +1,54 @@
+package book
+
+import (
+	"fmt"
+
+	"civicledger/ledger"
+	"civicledger/ledger/chain"
+)
+
+// Survey is what reading every byte of a book found.
+type Survey struct {
+	Head       chain.Head // of the last whole frame
+	Checkpoint uint64     // size of the newest stored checkpoint; 0 if there is none
+	Commits    int        // whole frames
+	Damages    []ledger.Damage
+	Torn       *Torn
+}
+
+// TakeSurvey reads the whole book in the data directory, goes on behind damage
+// and writes nothing. Links between frames are checked, hashes of entries are
+// not: that is for ledger/verify.
+func TakeSurvey(dir string) (*Survey, error) {
+	b := &Book{dir: dir, options: Options{ReadOnly: true}}
+	if _, err := b.slots.load(b.path); err != nil {
+		return nil, fmt.Errorf("survey book: %w", err)
+	}
+	b.noted = b.slots.size
+	segments, err := b.list()
+	if err != nil {
+		return nil, fmt.Errorf("survey book: %w", err)
+	}
+	end, err := b.readEnd(segments, 0)
+	if err != nil {
+		return nil, fmt.Errorf("survey book: %w", err)
+	}
+	return &Survey{
+		Head: end.view.head, Checkpoint: b.noted, Commits: end.frames,
+		Damages: b.damages, Torn: b.report.Torn,
+	}, nil
+}
+
+// everyDamage returns the error about a damaged book, with all that a survey
+// finds.
+func (b *Book) everyDamage() error {
+	s, err := TakeSurvey(b.dir)
+	if err != nil || len(s.Damages) == 0 {
+		return &DamageError{Found: b.damages}
+	}
+	return &DamageError{Found: s.Damages}
+}
+
+// Damages returns what Open found wrong in a book opened read-only. Open does
+// not read everything; TakeSurvey does.
+func (b *Book) Damages() []ledger.Damage { return b.damages }
