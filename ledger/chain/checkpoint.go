@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/mod/sumdb/note"
 )
@@ -39,7 +41,7 @@ func CheckOrigin(name string) error {
 }
 
 func isSpaceOrControl(r rune) bool {
-	return r <= ' ' || r == 0x7f || r == 0x85 || r == 0xa0 || r == '\u3000' || r == '\ufffd'
+	return unicode.IsSpace(r) || unicode.IsControl(r) || r == utf8.RuneError
 }
 
 // Text is the note text that gets signed.

@@ -174,7 +174,8 @@ func parseHeader(text []byte) (Header, error) {
 	if f.err == nil && string(sig) != "-" {
 		h.Signature = make([]byte, base64.StdEncoding.DecodedLen(len(sig)))
 		n, err := b64.Decode(h.Signature, sig)
-		if err != nil || n == 0 {
+		// The decoder passes over CR: what it did not need was not written by Append.
+		if err != nil || n == 0 || b64.EncodedLen(n) != len(sig) {
 			f.fail("signature is not base64")
 		}
 		h.Signature = h.Signature[:n]

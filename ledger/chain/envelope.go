@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
+	"unicode/utf8"
 )
 
 // ErrEnvelope is wrapped by every error about a line whose CloudEvents
@@ -91,6 +93,10 @@ func plainText(value []byte) (string, error) {
 	}
 	if text == "" {
 		return "", errors.New("is empty")
+	}
+	// Readers disagree on bad UTF-8 and lone surrogates; one of them writes U+FFFD.
+	if strings.ContainsRune(text, utf8.RuneError) {
+		return "", errors.New("holds bad UTF-8 or U+FFFD")
 	}
 	return text, nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -110,7 +111,7 @@ func (r *Receipt) Verify(lines [][]byte, verifier note.Verifier) error {
 	if r.Count != len(lines) {
 		return fmt.Errorf("%w: it is for %d events, not for %d", ErrReceipt, r.Count, len(lines))
 	}
-	if err := CheckLines(lines); err != nil {
+	if err := errors.Join(CheckLines(lines), r.checkHeader()); err != nil {
 		return fmt.Errorf("%w: %w", ErrReceipt, err)
 	}
 	c, err := OpenCheckpoint([]byte(r.Checkpoint), verifier)
@@ -133,4 +134,16 @@ func (r *Receipt) Verify(lines [][]byte, verifier note.Verifier) error {
 		return fmt.Errorf("%w: %w", ErrReceipt, err)
 	}
 	return nil
+}
+
+// checkHeader refuses what could not stand in the headers that Verify rebuilds:
+// no entry was written with it.
+func (r *Receipt) checkHeader() error {
+	switch {
+	case r.First > math.MaxInt64-uint64(MaxLines) || r.Recorded < 0:
+		return errors.New("first or recorded is out of range")
+	case len(r.Signature) == 0:
+		return errors.New("it has no signature")
+	}
+	return errors.Join(CheckAgency(r.Agency), CheckKeyID(r.KeyID))
 }
