@@ -65,15 +65,16 @@ func (p *parser) attribute(a attribute, v jsontext.Value) {
 		p.here("wrong-kind", "must be a string")
 		return
 	}
-	s := string(p.plain(v))
+	raw := p.plain(v)
 	if p.broken {
 		return
 	}
+	p.text(raw)
+	s := string(raw)
 	if !printable(s) {
 		p.here("control-character", "must hold no control characters")
 		return
 	}
-	p.text([]byte(s))
 	e := p.event
 	switch a {
 	case attrSpecVersion:
@@ -159,19 +160,20 @@ func isType(s string) bool {
 	if dot <= 0 || len(s) > maxType || dot+2 == len(s) || s[dot+2] == '0' {
 		return false
 	}
-	for _, c := range []byte(s[dot+2:]) {
-		if c < '0' || c > '9' {
+	for i := dot + 2; i < len(s); i++ {
+		if s[i] < '0' || s[i] > '9' {
 			return false
 		}
 	}
-	for _, word := range strings.Split(s[:dot], ".") {
-		if word == "" || word[0] < 'a' || word[0] > 'z' {
+	for i := 0; i < dot; i++ {
+		first := i == 0 || s[i-1] == '.'
+		switch c := s[i]; {
+		case c >= 'a' && c <= 'z':
+		case first:
 			return false
-		}
-		for _, c := range []byte(word) {
-			if !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '_') {
-				return false
-			}
+		case c >= '0' && c <= '9', c == '_', c == '.' && i < dot-1:
+		default:
+			return false
 		}
 	}
 	return true

@@ -239,13 +239,10 @@ func (p *parser) step(outer int) {
 
 // text refuses a string that, as a whole, names a natural person.
 func (p *parser) text(s []byte) {
-	if len(s) < 11 || len(s) > 96 || s[0] >= 'A' && s[0] <= 'z' {
-		return // the commonest strings by far
-	}
-	switch whole := string(s); {
-	case ident.IsResidentID(whole):
+	switch ident.Personal(s) {
+	case ident.ResidentID:
 		p.here("personal-identifier", "this is a resident identity number, which may never stand on the log: use a token (civicledger token)")
-	case ident.IsMobile(whole):
+	case ident.Mobile:
 		p.here("personal-identifier", "this is a mobile number, which may never stand on the log: use a token (civicledger token) or leave it out")
 	}
 }

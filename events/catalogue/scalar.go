@@ -116,7 +116,7 @@ func judgeText(row *Field, kind Kind, enum map[string]string, s []byte) (code, m
 	case orgCode:
 		return bad(ident.IsOrgCode(string(s)), "must be a unified social credit code of 18 characters, or a foreign register number as XX-REG-number; without a code give the name alone")
 	case Token:
-		return bad(ident.IsToken(string(s)), "must be a token as civicledger token makes them; no names, no identity numbers")
+		return bad(ident.IsToken(s), "must be a token as civicledger token makes them; no names, no identity numbers")
 	case Region:
 		return bad(ident.IsJurisdiction(string(s)), "must be a GB/T 2260 code of 6, 9 or 12 digits, or an ISO 3166-2 code")
 	case Grant:

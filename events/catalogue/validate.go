@@ -113,7 +113,6 @@ func (w *walker) plain(v jsontext.Value) []byte {
 // object walks one object whose opening brace comes next.
 func (w *walker) object(s *shape) {
 	w.token()
-	at := string(w.dec.StackPointer())
 	var f facts
 	for !w.broken && w.dec.PeekKind() == '"' {
 		name := w.plain(w.read())
@@ -134,18 +133,24 @@ func (w *walker) object(s *shape) {
 		return
 	}
 	w.token()
-	w.missing(s, &f, at)
-	if len(s.rules) > 0 {
-		w.judge(s, &f, at)
+	if absent := s.required &^ f.present; absent != 0 {
+		w.missing(s, absent)
+	}
+	for i := range s.rules {
+		w.judge(s, &s.rules[i], &f)
 	}
 }
 
-func (w *walker) missing(s *shape, f *facts, at string) {
-	absent := s.required &^ f.present
+// member refuses a member of the object that was read last.
+func (w *walker) member(name, code, message string) {
+	w.add("/data"+string(w.dec.StackPointer())+"/"+name, code, message)
+}
+
+func (w *walker) missing(s *shape, absent uint64) {
 	for i := 0; absent != 0; i++ {
 		if absent&(1<<i) != 0 {
 			absent &^= 1 << i
-			w.add("/data"+at+"/"+s.fields[i].Name, "missing", s.fields[i].Name+" is missing: "+s.fields[i].Doc)
+			w.member(s.fields[i].Name, "missing", s.fields[i].Name+" is missing: "+s.fields[i].Doc)
 		}
 	}
 }
@@ -218,61 +223,56 @@ func (w *walker) list(s *shape, i int) {
 	}
 }
 
-// judge applies the rules of an object that was read whole.
-func (w *walker) judge(s *shape, f *facts, at string) {
-	for i := range s.rules {
-		r := &s.rules[i]
-		switch r.form {
-		case formExactlyOne, formAtLeastOne:
-			w.judgeCount(r, f, at)
-		case formNeeds:
-			if f.has(r.fields[0]) {
-				w.judgeNeeds(r, r.fields[1:], f, at, r.Fields[0]+" stands")
+// judge applies a rule to an object that was read whole.
+func (w *walker) judge(s *shape, r *boundRule, f *facts) {
+	switch r.form {
+	case formExactlyOne, formAtLeastOne:
+		w.judgeCount(r, f)
+	case formNeeds:
+		if f.has(r.fields[0]) {
+			for n, i := range r.fields[1:] {
+				w.judgeNeeds(r.Fields[n+1], f.has(i), r.Fields[0]+" stands")
 			}
-		case formOrder:
-			a, b := s.textOf(f, r.fields[0]), s.textOf(f, r.fields[1])
-			if a != "" && b != "" && b < a {
-				w.add("/data"+at+"/"+r.Fields[1], "out-of-order", fmt.Sprintf("%s %s is before %s %s: correct the wrong one", r.Fields[1], b, r.Fields[0], a))
-			}
-		case formWhenNeeds:
-			if v := s.textOf(f, r.when); slices.Contains(r.Values, v) {
-				w.judgeNeeds(r, r.fields, f, at, r.When+" is "+v)
-			}
-		case formOnlyWhen:
-			if f.has(r.fields[0]) && !slices.Contains(r.Values, s.textOf(f, r.when)) {
-				w.add("/data"+at+"/"+r.Fields[0], "not-allowed", fmt.Sprintf("%s may stand only where %s is %s", r.Fields[0], r.When, strings.Join(r.Values, " or ")))
-			}
-		case formOnlyValues:
-			v := s.textOf(f, r.fields[0])
-			if v != "" && slices.Contains(r.Values, s.textOf(f, r.when)) && !slices.Contains(r.Allowed, v) {
-				w.add("/data"+at+"/"+r.Fields[0], "not-allowed", fmt.Sprintf("%s %s does not go with %s %s: one of %s", r.Fields[0], v, r.When, r.Values[0], strings.Join(r.Allowed, ", ")))
-			}
+		}
+	case formOrder:
+		a, b := s.textOf(f, r.fields[0]), s.textOf(f, r.fields[1])
+		if a != "" && b != "" && b < a {
+			w.member(r.Fields[1], "out-of-order", fmt.Sprintf("%s %s is before %s %s: correct the wrong one", r.Fields[1], b, r.Fields[0], a))
+		}
+	case formWhenNeeds:
+		if v := s.textOf(f, r.when); slices.Contains(r.Values, v) {
+			w.judgeNeeds(r.Fields[0], f.has(r.fields[0]), r.When+" is "+v)
+		}
+	case formOnlyWhen:
+		if f.has(r.fields[0]) && !slices.Contains(r.Values, s.textOf(f, r.when)) {
+			w.member(r.Fields[0], "not-allowed", fmt.Sprintf("%s may stand only where %s is %s", r.Fields[0], r.When, strings.Join(r.Values, " or ")))
+		}
+	case formOnlyValues:
+		v := s.textOf(f, r.fields[0])
+		if v != "" && slices.Contains(r.Values, s.textOf(f, r.when)) && !slices.Contains(r.Allowed, v) {
+			w.member(r.Fields[0], "not-allowed", fmt.Sprintf("%s %s does not go with %s %s: one of %s", r.Fields[0], v, r.When, r.Values[0], strings.Join(r.Allowed, ", ")))
 		}
 	}
 }
 
-func (w *walker) judgeCount(r *boundRule, f *facts, at string) {
+func (w *walker) judgeCount(r *boundRule, f *facts) {
 	n := 0
 	for _, i := range r.fields {
 		if f.has(i) {
 			n++
 		}
 	}
-	names := strings.Join(r.Fields, " or ")
 	switch {
 	case n == 0:
-		w.add("/data"+at, "one-needed", "neither stands: give "+names)
+		w.here("one-needed", "none stands: give %s", strings.Join(r.Fields, " or "))
 	case n > 1 && r.form == formExactlyOne:
-		w.add("/data"+at, "only-one", "more than one stands: give either "+names)
+		w.here("only-one", "more than one stands: give either %s", strings.Join(r.Fields, " or "))
 	}
 }
 
-func (w *walker) judgeNeeds(r *boundRule, others []int, f *facts, at, because string) {
-	names := r.Fields[len(r.Fields)-len(others):]
-	for n, i := range others {
-		if !f.has(i) {
-			w.add("/data"+at+"/"+names[n], "missing", names[n]+" is missing: it must stand where "+because)
-		}
+func (w *walker) judgeNeeds(name string, has bool, because string) {
+	if !has {
+		w.member(name, "missing", name+" is missing: it must stand where "+because)
 	}
 }
 

@@ -2,6 +2,8 @@ package ident
 
 import (
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 )
@@ -40,18 +42,97 @@ func residentCheck(digits string) byte {
 // spaces and hyphens do not hide it. Numbers of 15 digits have no check digit
 // and would catch references and receipts, so they are not looked at; neither
 // is an organisation's code that is sound in all its parts.
-func IsResidentID(s string) bool {
-	s, ok := digitsOf(s, 18)
-	if !ok || !each(s[:17], isDigit) {
+func IsResidentID(s string) bool { return Personal([]byte(s)) == ResidentID }
+
+// IsMobile reports whether s, as a whole, is a mobile number of the mainland:
+// eleven digits 1[3-9]…, with or without 86, +86 or 0086 in front. Width,
+// spaces and hyphens do not hide it.
+func IsMobile(s string) bool { return Personal([]byte(s)) == Mobile }
+
+// PersonalKind is what Personal found.
+type PersonalKind uint8
+
+// What a string, as a whole, may be.
+const (
+	NotPersonal PersonalKind = iota
+	ResidentID               // see IsResidentID
+	Mobile                   // see IsMobile
+)
+
+// maxDigits is the most that Personal looks at: an identity number and no more.
+const maxDigits = 18
+
+// Personal reports whether s, as a whole, is an identity or a mobile number.
+// It does not allocate for the strings that events are made of.
+func Personal(s []byte) PersonalKind {
+	var digits [maxDigits]byte
+	n, ok := digitsOf(s, &digits)
+	if !ok {
+		return NotPersonal
+	}
+	text := digits[:n]
+	switch {
+	case n == 18 && residentID(text):
+		return ResidentID
+	case n == 15 && (string(text[:4]) == "0086"), n == 13 && string(text[:2]) == "86":
+		text = text[n-11:]
+	case n != 11:
+		return NotPersonal
+	}
+	if text[0] == '1' && text[1] >= '3' && text[10] != 'X' && len(text) == 11 {
+		return Mobile
+	}
+	return NotPersonal
+}
+
+func residentID(s []byte) bool {
+	if s[0] != '9' && !isProvince(string(s[:2])) {
 		return false
 	}
-	if s[0] != '9' && !isProvince(s[:2]) {
-		return false
+	date := [10]byte{s[6], s[7], s[8], s[9], '-', s[10], s[11], '-', s[12], s[13]}
+	return IsDate(date[:]) && residentCheck(string(s)) == s[17] && !isSoundOrgCode(string(s))
+}
+
+// digitsOf writes the digits of s without what people put around and between
+// them. It is not ok where s holds anything else (but one X at the end) or more
+// digits than fit.
+func digitsOf(s []byte, into *[maxDigits]byte) (n int, ok bool) {
+	for i := 0; i < len(s); {
+		c := s[i]
+		size := 1
+		if c >= utf8.RuneSelf {
+			c, size = foldDigit(s[i:])
+		}
+		i += size
+		switch {
+		case isDigit(c), (c == 'x' || c == 'X') && n == 17:
+			if n == maxDigits || n > 0 && into[n-1] == 'X' {
+				return n, false
+			}
+			into[n] = c &^ ((c & 0x40) >> 1) // upper case
+			n++
+		case c == ' ', c == '\t', c == '\n', c == '-', c == '.', c == '(', c == ')', c == '+' && n == 0:
+		default:
+			return n, false
+		}
 	}
-	if !IsDate([]byte(s[6:10] + "-" + s[10:12] + "-" + s[12:14])) {
-		return false
+	return n, n >= 11
+}
+
+// foldDigit is the plain form of a character outside ASCII: a digit, an x, a
+// space or a hyphen; 0 for any other.
+func foldDigit(s []byte) (plain byte, size int) {
+	r, size := utf8.DecodeRune(s)
+	switch {
+	case unicode.Is(unicode.Han, r):
+		return 0, size // by far the commonest
+	case unicode.IsSpace(r), unicode.Is(unicode.Cf, r), unicode.Is(unicode.Pd, r), r == '\u2212':
+		return ' ', size
 	}
-	return residentCheck(s) == s[17] && !isSoundOrgCode(s)
+	if folded := norm.NFKC.String(string(r)); len(folded) == 1 {
+		return folded[0], size
+	}
+	return 0, size
 }
 
 // isSoundOrgCode is stricter than CheckCode: one identity number in 31 would
@@ -72,58 +153,4 @@ func isSoundOrgCode(code string) bool {
 		sum += value * weight
 	}
 	return "0X987654321"[sum%11] == code[16]
-}
-
-// IsMobile reports whether s, as a whole, is a mobile number of the mainland:
-// eleven digits 1[3-9]…, with or without 86, +86 or 0086 in front. Width,
-// spaces and hyphens do not hide it.
-func IsMobile(s string) bool {
-	s, ok := digitsOf(s, 11)
-	return ok && s[0] == '1' && s[1] >= '3' && each(s, isDigit)
-}
-
-// digitsOf strips what people write around and between digits and reports
-// whether exactly want characters remain, digits all but the last, which may
-// be X. For mobile numbers a country code in front is taken off.
-func digitsOf(s string, want int) (string, bool) {
-	if len(s) < want || len(s) > 96 {
-		return "", false
-	}
-	if c := s[0]; c < 0x80 && !isDigit(c) && c != '+' && c != ' ' && c != '(' && c != '\t' && c != '-' {
-		return "", false
-	}
-	if len(s) != want || !each(s, isDigit) {
-		s = stripped(s)
-	}
-	if want == 11 {
-		s = trimCountry(s)
-	}
-	if len(s) != want {
-		return "", false
-	}
-	return s, each(s[:want-1], isDigit)
-}
-
-// stripped is s in plain ASCII without spaces, hyphens, dots and brackets.
-func stripped(s string) string {
-	var b strings.Builder
-	for _, r := range norm.NFKC.String(s) {
-		switch r {
-		case ' ', '\t', '\n', '-', '.', '(', ')', '\u00a0', '\u2010', '\u2011', '\u2012', '\u2013', '\u2014', '\u2212', '\u200b', '\ufeff':
-			continue
-		case 'x':
-			r = 'X'
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
-}
-
-func trimCountry(s string) string {
-	for _, prefix := range []string{"+86", "0086", "86"} {
-		if rest, ok := strings.CutPrefix(s, prefix); ok && len(rest) == 11 {
-			return rest
-		}
-	}
-	return s
 }
