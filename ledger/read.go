@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"io/fs"
 	"iter"
 	"slices"
 
@@ -121,3 +122,30 @@ func (l *Ledger) Proof(index uint64) (path []chain.Hash, checkpoint []byte, err 
 	path, err = chain.InclusionPath(l.suite, index, v.tree.Size(), chain.NodeOfTiles(l.suite, v.readTile(l)))
 	return path, v.checkpoint, err
 }
+
+// NoIndex is an Index that holds nothing and takes nothing: with it a ledger
+// is read without one, at the price of reading the whole book at Open.
+type NoIndex struct{}
+
+// Position implements Index.
+func (NoIndex) Position() uint64 { return 0 }
+
+// Lookup implements Index.
+func (NoIndex) Lookup([]chain.EventKey) (map[chain.EventKey]uint64, error) { return nil, nil }
+
+// Timeline implements Index.
+func (NoIndex) Timeline(string, uint64, int) ([]uint64, error) { return nil, nil }
+
+// Tile implements Index.
+func (NoIndex) Tile(level int, n uint64) ([]chain.Hash, error) {
+	return nil, fmt.Errorf("tile %d/%d: %w", level, n, fs.ErrNotExist)
+}
+
+// Apply implements Index.
+func (NoIndex) Apply(*IndexBatch) error { return ErrReadOnly }
+
+// Sync implements Index.
+func (NoIndex) Sync() error { return nil }
+
+// Close implements Index.
+func (NoIndex) Close() error { return nil }

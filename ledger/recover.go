@@ -44,8 +44,14 @@ func (l *Ledger) recover(ctx context.Context, cfg Config) error {
 	}
 	if l.readOnly {
 		r.until = checkpoint.Size
+		l.lag.close() // it keeps all that the index lacks, without bound
 	}
-	if err := r.run(ctx); err != nil {
+	err = r.run(ctx)
+	if l.readOnly && errors.Is(err, ErrDamaged) && l.seq.head.Size > 0 {
+		l.log.Warn("reading only what stands before the damage", "entries", l.seq.head.Size, "of", r.until, "cause", err)
+		err = nil
+	}
+	if err != nil {
 		return err
 	}
 	if l.readOnly {

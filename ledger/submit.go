@@ -11,7 +11,7 @@ import (
 // why there is none: *Refused, an error that wraps ErrStopped, or the error of
 // ctx, after which the submission may still be recorded and may be waited for
 // again.
-type Wait func(ctx context.Context) (*chain.Receipt, error)
+type Wait = func(ctx context.Context) (*chain.Receipt, error)
 
 // Submit checks what can be checked anywhere (shape, envelope, signature),
 // takes a place in the pool and returns. It blocks while the pool is full.

@@ -21,6 +21,7 @@ type letter struct {
 	ack   func(context.Context) error // by the newest delivery; nil once the broker confirmed
 	out   *message.Message            // handed out, in state out and settling
 	end   context.CancelFunc          // ends the context of out
+	backs int                         // how often it was handed back on its own account
 }
 
 type letterState int
@@ -153,8 +154,9 @@ func (q *queue) settle(l *letter, m *message.Message) bool {
 }
 
 // handBack notes that m was not accepted: its letter and all later ones of the
-// subject that are handed out wait again, and the subject pauses. The contexts
-// of their messages end, that of m last: when it is done, all are.
+// subject that are handed out wait again, and the subject pauses, twice as long
+// each time up to 32 times. The contexts of their messages end, that of m last:
+// when it is done, all are.
 func (q *queue) handBack(l *letter, m *message.Message, pause time.Duration, now time.Time) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -171,7 +173,8 @@ func (q *queue) handBack(l *letter, m *message.Message, pause time.Duration, now
 			q.outCount--
 		}
 	}
-	q.paused[l.subject] = now.Add(pause)
+	q.paused[l.subject] = now.Add(pause << min(l.backs, 5))
+	l.backs++
 	q.changedLocked()
 	return true
 }

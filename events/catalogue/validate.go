@@ -115,7 +115,11 @@ func (w *walker) object(s *shape) {
 	w.token()
 	var f facts
 	for !w.broken && w.dec.PeekKind() == '"' {
-		name := w.plain(w.read())
+		quoted := w.read()
+		if w.broken {
+			return
+		}
+		name := w.plain(quoted)
 		i, known := s.index[string(name)]
 		switch {
 		case !known:

@@ -43,8 +43,8 @@ type reader struct {
 	view    *view
 	from    uint64
 	yield   func(*ledger.Commit, error) bool
-	started bool // a commit was yielded; from here on everything must follow
-	passed  *ledger.Damage
+	started bool           // a commit was yielded; from here on everything must follow
+	passed  *ledger.Damage // the last damage on the way, unless a commit was yielded since
 }
 
 // segment yields the commits of one segment.
@@ -56,6 +56,7 @@ func (r *reader) segment(i int) (goOn bool, err error) {
 		return false, err
 	}
 	defer file.Close()
+	r.passed = nil
 	start := s.marks.before(r.from)
 	end, next := r.view.end, r.view.head
 	if i+1 < len(r.view.segments) {
@@ -82,7 +83,7 @@ func (r *reader) ended(w *walker, offset int64, next uint64) (bool, error) {
 		return true, nil
 	}
 	d := r.passed
-	if d == nil || r.started {
+	if d == nil {
 		d = w.damage(offset, "the segment ends before its last entry")
 	}
 	if next > d.First {
@@ -94,6 +95,10 @@ func (r *reader) ended(w *walker, offset int64, next uint64) (bool, error) {
 // step yields a frame that is wanted, and passes one that is not.
 func (r *reader) step(s *segment, w *walker, st step) (bool, error) {
 	if d := st.damage; d != nil {
+		if st.tail { // judged by ended
+			r.passed = d
+			return true, nil
+		}
 		if r.started || !r.book.options.ReadOnly {
 			return false, damaged(d)
 		}
@@ -110,7 +115,7 @@ func (r *reader) step(s *segment, w *walker, st step) (bool, error) {
 	if f.Prev.Size > r.from && !r.started {
 		return false, r.missing(w, st)
 	}
-	r.started = true
+	r.started, r.passed = true, nil
 	return r.yield(&ledger.Commit{Prev: f.Prev, Head: f.Head, Recorded: f.Recorded, Entries: f.Entries}, nil), nil
 }
 

@@ -1,0 +1,85 @@
+// Command civicledger is the ledger's one binary: it creates, serves, feeds,
+// queries and verifies an audit and supervision ledger for public welfare
+// money.
+//
+// Exit codes: 0 done; 1 done, and the answer is bad news (a refusal, a log that
+// is not sound, skipped rows); 2 could not be done.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit codes.
+const (
+	exitBadNews   = 1
+	exitCouldNot  = 2
+	defaultListen = "127.0.0.1:8080"
+	defaultBus    = "127.0.0.1:4222"
+	defaultBusURL = "nats://" + defaultBus
+)
+
+// exitError ends the program with a code; an empty text says nothing more
+// because everything was said.
+type exitError struct {
+	code int
+	text string
+}
+
+func (e *exitError) Error() string { return e.text }
+
+// badNews ends with 1: it was done, and the answer is not what was hoped for.
+func badNews(format string, args ...any) error {
+	return &exitError{exitBadNews, fmt.Sprintf(format, args...)}
+}
+
+func main() {
+	os.Exit(run(os.Args[1:]))
+}
+
+// run executes one command line and returns its exit code.
+func run(args []string) int {
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	root := newRootCommand()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	var exit *exitError
+	if !errors.As(err, &exit) {
+		exit = &exitError{exitCouldNot, err.Error()}
+	}
+	if exit.text != "" {
+		fmt.Fprintln(os.Stderr, "civicledger: "+exit.text)
+	}
+	return exit.code
+}
+
+func newRootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "civicledger",
+		Short: "An audit and supervision ledger for public welfare money",
+		Long: `civicledger records what agencies say about public welfare money on a
+hash-chained, signed log, answers supervisors from it, and lets anybody verify it.
+
+Exit codes: 0 done, 1 the answer is bad news, 2 could not be done.`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddCommand(
+		newInitCommand(), newServeCommand(), newEnrolCommand(), newSubmitCommand(),
+		newImportCommand(), newQueryCommand(), newVerifyCommand(), newSchemaCommand(),
+		newTokenCommand(), newDemoCommand(),
+	)
+	return root
+}

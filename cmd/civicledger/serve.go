@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"civicledger/ledger"
+)
+
+// serving is how a ledger is to be served.
+type serving struct {
+	data      string
+	listen    string // HTTP
+	busListen string // embedded broker
+	busURL    string // an existing broker instead
+	readOnly  bool
+	insecure  bool
+	verbose   bool
+}
+
+func newServeCommand() *cobra.Command {
+	var s serving
+	cmd := &cobra.Command{
+		Use:   "serve --data DIR",
+		Short: "Serve a ledger: take submissions from the bus, answer and be verified over HTTP",
+		Long: `Opens the ledger in DIR, checks what a crash may have left, starts the embedded
+message bus (or connects to an existing NATS server with JetStream), and serves the
+API under /v1 and the log under /checkpoint and /tile. Ctrl-C stops it cleanly.
+
+A ledger whose book is damaged starts only with --read-only: it then takes no
+submissions and answers from what stands before the damage.`,
+		Example: `  civicledger serve --data ./data
+  civicledger serve --data ./data --bus nats://ledger:secret@bus.example.org:4222`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := s.check(); err != nil {
+				return err
+			}
+			return runNode(cmd.Context(), s, newLogger(s.verbose), func(n *node) error {
+				n.announce(cmd.ErrOrStderr())
+				return nil
+			})
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&s.data, "data", "", "directory of the ledger")
+	f.BoolVar(&s.readOnly, "read-only", false, "take nothing in; for a damaged or copied ledger")
+	s.flags(cmd)
+	must(cmd.MarkFlagRequired("data"))
+	return cmd
+}
+
+// flags adds what serve and demo share.
+func (s *serving) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&s.listen, "listen", defaultListen, "address for HTTP")
+	f.StringVar(&s.busListen, "bus-listen", defaultBus, "address of the embedded message bus")
+	f.StringVar(&s.busURL, "bus", "", "URL of an existing NATS server with JetStream, instead of the embedded one")
+	f.BoolVar(&s.insecure, "insecure", false, "allow listening beyond loopback although nobody is asked who he is")
+	f.BoolVar(&s.verbose, "verbose", false, "log more")
+}
+
+// check refuses to show a ledger to the network by accident.
+func (s *serving) check() error {
+	for _, address := range []string{s.listen, s.busListen} {
+		host, _, err := net.SplitHostPort(address)
+		if err != nil {
+			return fmt.Errorf("address %q: %w", address, err)
+		}
+		ip := net.ParseIP(host)
+		if loopback := host == "localhost" || (ip != nil && ip.IsLoopback()); !loopback && !s.insecure {
+			return fmt.Errorf("%s is reachable from other machines and nobody would be asked who he is: listen on 127.0.0.1, or say --insecure", address)
+		}
+	}
+	return nil
+}
+
+func newLogger(verbose bool) *slog.Logger {
+	level := slog.LevelInfo
+	if verbose {
+		level = slog.LevelDebug
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+}
+
+// stoppedError says why a node ended by itself.
+func stoppedError(err error) error {
+	if errors.Is(err, ledger.ErrClock) {
+		return err
+	}
+	if err != nil && !errors.Is(err, context.Canceled) {
+		return fmt.Errorf("serve: %w", err)
+	}
+	return nil
+}

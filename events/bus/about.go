@@ -1,0 +1,64 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"civicledger/ledger/suite"
+)
+
+// AboutFormat is the first member of what a ledger says about itself.
+const AboutFormat = "civicledger about v1"
+
+// About is what a ledger says about itself on the subject about, where the
+// newest such message stays. It is a convenience: whoever runs the broker can
+// write what he likes there, so an agency pins origin and verifier key.
+type About struct {
+	Format      string `json:"format"`
+	Origin      string `json:"origin"`
+	Suite       string `json:"suite"`
+	VerifierKey string `json:"verifierKey"` // of checkpoints, a C2SP note verifier key
+}
+
+// say puts a on the bus in place of what was there.
+func (a About) say(ctx context.Context, c *Conn) error {
+	a.Format = AboutFormat
+	body, err := json.Marshal(a)
+	if err != nil {
+		return err
+	}
+	if _, err := c.js.Publish(ctx, AboutSubject, body); err != nil {
+		return fmt.Errorf("say what this ledger is: %w", err)
+	}
+	return nil
+}
+
+// readAbout returns what the ledger said last.
+func readAbout(ctx context.Context, c *Conn) (About, error) {
+	var a About
+	stream, err := c.js.Stream(ctx, aboutStream)
+	if err != nil {
+		return a, fmt.Errorf("ask the bus for its ledger: %w", err)
+	}
+	msg, err := stream.GetLastMsgForSubject(ctx, AboutSubject)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return a, errors.New("ask the bus for its ledger: no ledger has been on it yet")
+	}
+	if err != nil {
+		return a, fmt.Errorf("ask the bus for its ledger: %w", err)
+	}
+	if err := json.Unmarshal(msg.Data, &a); err != nil {
+		return a, fmt.Errorf("ask the bus for its ledger: %w", err)
+	}
+	if a.Format != AboutFormat {
+		return a, fmt.Errorf("ask the bus for its ledger: format %q is not %q", a.Format, AboutFormat)
+	}
+	if _, err := suite.Lookup(a.Suite); err != nil {
+		return a, fmt.Errorf("ask the bus for its ledger: %w", err)
+	}
+	return a, nil
+}

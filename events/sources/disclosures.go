@@ -1,0 +1,105 @@
+package sources
+
+import (
+	"errors"
+	"strings"
+
+	"civicledger/events/catalogue"
+	"civicledger/events/ident"
+	"civicledger/events/money"
+)
+
+var disclosuresSource = &Source{
+	Kind:    "disclosures",
+	Title:   "totals that a charity announced day by day (Wuhan Red Cross, 2020)",
+	Types:   []string{"charity.disclosure.published.v1"},
+	Example: "disclosures daily_totals_reported.csv --out disclosures.jsonl",
+	zone:    zoneChina,
+	defaults: Options{
+		Jurisdiction: wuhanDivision,
+		Organisation: ident.OrgRef{Name: wuhan},
+		Campaign:     "covid-2020",
+	},
+	read: readTables(table{
+		columns: []string{"date", "official_day_received", "official_cum_received", "official_cum_usd", "official_day_paid_out", "official_cum_paid_out", "official_day_count"},
+		key:     "date",
+		say:     sayDisclosure,
+	}),
+}
+
+// sayDisclosure says what the charity announced on a day; a total in dollars is
+// an event of its own. Sums that others computed from the detail (columns not
+// named official_…) are not the charity's word and are left to be computed.
+func sayDisclosure(sp *speaker, row *record) ([]said, error) {
+	date := row.number("date")
+	d := catalogue.DisclosurePublished{
+		Disclosure: "daily-" + date, Organisation: sp.Organisation, Campaign: sp.Campaign, Kind: "emergency-daily",
+		From: date, To: date, PublishedOn: date,
+	}
+	d.Provenance = provenance(row, sp, "", "")
+	dollars := d
+	if err := announcedSums(row, &d); err != nil {
+		return nil, err
+	}
+	var err error
+	if d.ReceivedCount, err = wholeNumber(row, "official_day_count"); err != nil {
+		return nil, err
+	}
+	all := []said{{id: d.Disclosure, typ: "charity.disclosure.published.v1", date: date, subject: sp.Organisation.Key(), data: d}}
+	if dollars.CumulativeReceived, err = row.optionalAmount("official_cum_usd", "USD"); err != nil || dollars.CumulativeReceived == nil {
+		return all, err
+	}
+	dollars.Disclosure, dollars.Currency = "daily-"+date+"-usd", "USD"
+	return append(all, said{
+		id: dollars.Disclosure, typ: "charity.disclosure.published.v1", date: date, subject: sp.Organisation.Key(), data: dollars,
+	}), nil
+}
+
+// announcedSums fills in the totals in yuan. One that is no whole number of fen
+// (the publisher's 15149.4514) is kept as text: no sum is rounded.
+func announcedSums(row *record, d *catalogue.DisclosurePublished) error {
+	var notes []string
+	for _, sum := range []struct {
+		column string
+		into   **int64
+	}{
+		{"official_day_received", &d.Received}, {"official_cum_received", &d.CumulativeReceived},
+		{"official_day_paid_out", &d.Spent}, {"official_cum_paid_out", &d.CumulativeSpent},
+	} {
+		amount, err := row.optionalAmount(sum.column, "CNY")
+		if err != nil && finerThanFen(row.number(sum.column)) {
+			notes = append(notes, sum.column+" "+row.text(sum.column)+" CNY as stated: no whole number of fen")
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if *sum.into = amount; amount != nil {
+			d.Currency = "CNY"
+		}
+	}
+	d.Note = strings.Join(notes, "; ")
+	return nil
+}
+
+// finerThanFen reports a decimal number with more decimals than money has.
+func finerThanFen(text string) bool {
+	_, err := money.ParseScaled(text, 2)
+	if !errors.Is(err, money.ErrDecimal) {
+		return false
+	}
+	_, err = money.ParseScaled(text, 6)
+	return err == nil
+}
+
+func wholeNumber(row *record, column string) (*int64, error) {
+	text := row.number(column)
+	if text == "" {
+		return nil, nil
+	}
+	n, err := money.ParseScaled(text, 0)
+	if err != nil {
+		return nil, badCell(column, text, "is not a whole number")
+	}
+	return &n, nil
+}

@@ -1,0 +1,196 @@
+package sources
+
+import (
+	"regexp"
+	"strings"
+
+	"civicledger/events/catalogue"
+	"civicledger/events/ident"
+	"civicledger/events/money"
+)
+
+var sanctionsSource = &Source{
+	Kind:    "org-sanctions",
+	Title:   "penalties and listings of social organisations, typed from public notices",
+	Types:   []string{"organisation.penalised.v1", "organisation.penalty.announced.v1", "organisation.listed.v1", "organisation.delisted.v1"},
+	Example: "org-sanctions events.csv --out sanctions.jsonl",
+	zone:    zoneChina,
+	read: readTables(table{
+		columns: []string{"event_id", "organisation", "authority", "date", "action", "listing", "cause"},
+		key:     "event_id",
+		say:     saySanction,
+	}),
+}
+
+// sanction is one row: a penalty, a listing, or both.
+type sanction struct {
+	id, date, cause string
+	organisation    ident.OrgRef
+	by              ident.OrgRef
+	jurisdiction    string
+	common          catalogue.Common
+}
+
+func saySanction(sp *speaker, row *record) ([]said, error) {
+	s, err := readSanction(sp, row)
+	if err != nil {
+		return nil, err
+	}
+	var all []said
+	if action := row.text("action"); action != "" {
+		penalty, err := s.penalty(row, action)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, penalty)
+	}
+	if listing := row.text("listing"); listing != "" {
+		listed, err := s.listing(listing, len(all) > 0)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, listed)
+	}
+	if len(all) == 0 {
+		return nil, badRow("the row has neither action nor listing: complete it or leave it out")
+	}
+	return all, nil
+}
+
+func readSanction(sp *speaker, row *record) (s sanction, err error) {
+	s.id, s.cause = row.text("event_id"), row.text("cause")
+	s.organisation = ident.OrgRef{Name: row.text("organisation")}
+	s.by = ident.OrgRef{Name: row.text("authority")}
+	if s.jurisdiction, err = sp.division("authority", s.by.Name); err != nil {
+		return s, err
+	}
+	var remark string
+	if s.date, remark, err = lastDay(row.number("date")); err != nil {
+		return s, err
+	}
+	s.common = catalogue.Common{
+		Note:       joined(row.text("note"), remark),
+		Evidence:   row.text("url"),
+		Provenance: provenance(row, sp, "event_id", ""),
+	}
+	return s, nil
+}
+
+// lastDay reads a day. Where the notice gives a year or a month only, its last
+// day stands and the remark says so: a period that begins too late harms nobody.
+func lastDay(text string) (date, remark string, err error) {
+	switch {
+	case ident.IsDate([]byte(text)):
+		return text, "", nil
+	case yearOnly.MatchString(text):
+		date = text + "-12-31"
+	case ident.IsMonth([]byte(text)):
+		for _, day := range []string{"-31", "-30", "-29", "-28"} {
+			if ident.IsDate([]byte(text + day)) {
+				date = text + day
+				break
+			}
+		}
+	default:
+		return "", "", badCell("date", text, "is not a day such as 2026-01-31, a month or a year")
+	}
+	return date, "date as published: " + text + "; its last day stands for it", nil
+}
+
+var yearOnly = regexp.MustCompile(`^(19|20|21)[0-9]{2}$`)
+
+func joined(parts ...string) string {
+	var known []string
+	for _, part := range parts {
+		if part != "" {
+			known = append(known, part)
+		}
+	}
+	return strings.Join(known, "; ")
+}
+
+func (s *sanction) said(suffix, typ string, data any) said {
+	return said{id: s.id + suffix, typ: typ, date: s.date, jurisdiction: s.jurisdiction, subject: s.organisation.Key(), data: data}
+}
+
+var (
+	suspended = regexp.MustCompile(`^(?:限期)?停止活动([0-9]{1,3})个月$`)
+	fined     = regexp.MustCompile(`^罚款([0-9]+(?:\.[0-9]+)?)(万?)元$`)
+)
+
+var penaltyKinds = map[string]string{
+	"警告": "warning", "撤销登记": "cancellation", "吊销登记证书": "revocation", "取缔": "ban", "限期停止活动": "suspension", "停止活动": "suspension",
+}
+
+const announced = "拟处罚公告"
+
+func (s *sanction) penalty(row *record, action string) (said, error) {
+	if action == announced {
+		return s.said("", "organisation.penalty.announced.v1", catalogue.PenaltyAnnounced{
+			Penalty: s.id, Organisation: s.organisation, By: s.by, Kind: "unstated", AnnouncedOn: s.date, Cause: s.cause, Common: s.common,
+		}), nil
+	}
+	d := catalogue.OrganisationPenalised{
+		Penalty: s.id, Organisation: s.organisation, By: s.by, Kind: penaltyKinds[action],
+		DecidedOn: s.date, Cause: s.cause, Common: s.common,
+	}
+	if match := suspended.FindStringSubmatch(action); match != nil {
+		months, err := money.ParseScaled(match[1], 0)
+		if err != nil {
+			return said{}, badCell("action", action, "%v", err)
+		}
+		d.Kind, d.SuspensionMonths = "suspension", &months
+	}
+	if match := fined.FindStringSubmatch(action); match != nil {
+		scale := 2 // fen in a yuan
+		if match[2] != "" {
+			scale = 6
+		}
+		fine, err := money.ParseScaled(match[1], scale)
+		if err != nil {
+			return said{}, badCell("action", action, "%v", err)
+		}
+		d.Kind, d.Fine, d.Currency = "fine", &fine, "CNY"
+	}
+	if d.Kind == "" {
+		return said{}, badCell("action", action, "is no penalty this kind knows: 警告, 罚款N元, 停止活动N个月, 撤销登记, 吊销登记证书, 取缔 or 拟处罚公告")
+	}
+	ratio, err := ratioOf(row)
+	d.SpendingRatioBp = ratio
+	return s.said("", "organisation.penalised.v1", d), err
+}
+
+func ratioOf(row *record) (*int64, error) {
+	text := row.number("public_spending_ratio_pct")
+	if text == "" {
+		return nil, nil
+	}
+	ratio, err := money.ParseScaled(text, 2)
+	if err != nil {
+		return nil, badCell("public_spending_ratio_pct", text, "is not a percentage with at most two decimals")
+	}
+	return &ratio, nil
+}
+
+// listing says what the notice says about a list. The circumstance stays
+// unstated: notices name causes, not articles.
+func (s *sanction) listing(text string, withPenalty bool) (said, error) {
+	name, off := strings.CutPrefix(text, "移出")
+	list := map[string]string{"活动异常名录": "abnormal", "严重违法失信名单": "serious"}[name]
+	if list == "" {
+		return said{}, badCell("listing", text, "is none of 活动异常名录, 严重违法失信名单, or 移出 before either")
+	}
+	if off {
+		return s.said("-delisted", "organisation.delisted.v1", catalogue.OrganisationDelisted{
+			List: list, Organisation: s.organisation, By: s.by, DecidedOn: s.date, Reason: "other", Common: s.common,
+		}), nil
+	}
+	d := catalogue.OrganisationListed{
+		List: list, Circumstance: "unstated", Organisation: s.organisation, By: s.by,
+		DecidedOn: s.date, Cause: s.cause, Common: s.common,
+	}
+	if withPenalty {
+		d.Penalty = s.id
+	}
+	return s.said("-listed", "organisation.listed.v1", d), nil
+}

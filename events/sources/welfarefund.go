@@ -1,0 +1,82 @@
+package sources
+
+import (
+	"strings"
+
+	"civicledger/events/catalogue"
+	"civicledger/events/money"
+)
+
+var welfareFundSource = &Source{
+	Kind:    "welfare-fund",
+	Title:   "figures of announcements about the lotteries' public welfare fund, 2008 to 2023",
+	Types:   []string{"lottery.welfare_fund.collected.v1", "lottery.welfare_fund.allocated.v1", "lottery.welfare_fund.spent.v1"},
+	Example: "welfare-fund facts.csv --out welfare-fund.jsonl",
+	zone:    zoneChina,
+	read: readTables(table{
+		columns: []string{"fact_id", "scope", "year", "kind", "item", "amount", "unit"},
+		key:     "fact_id",
+		say:     sayWelfareFund,
+	}),
+}
+
+// unitScale is the number of decimals that make a figure in the unit fen.
+var unitScale = map[string]int{"元": 2, "万元": 6, "亿元": 10}
+
+func sayWelfareFund(sp *speaker, row *record) ([]said, error) {
+	id, scope := row.text("fact_id"), row.text("scope")
+	place, err := sp.division("scope", scope)
+	if err != nil {
+		return nil, err
+	}
+	figure, year, err := readFigure(row)
+	if err != nil {
+		return nil, err
+	}
+	figure.Scope = scope
+	common := catalogue.Common{Evidence: row.text("url"), Provenance: provenance(row, sp, "fact_id", "")}
+	typ, data := figureEvent(row.text("kind"), figure, common)
+	if typ == "" {
+		return nil, badCell("kind", row.text("kind"), "is no measure this kind knows")
+	}
+	return []said{{id: id, typ: typ, date: year + "-12-31", jurisdiction: place, data: data}}, nil
+}
+
+func readFigure(row *record) (f catalogue.WelfareFundFigure, year string, err error) {
+	unit := row.text("unit")
+	scale, ok := unitScale[unit]
+	if !ok {
+		return f, "", badCell("unit", unit, "is none of 元, 万元, 亿元")
+	}
+	amount, err := money.ParseScaled(row.number("amount"), scale)
+	if err != nil {
+		return f, "", badCell("amount", row.text("amount"), "%v: a figure in %s that is a whole number of fen is needed", err, unit)
+	}
+	year = row.number("year")
+	number, err := money.ParseScaled(year, 0)
+	if err != nil || !yearOnly.MatchString(year) {
+		return f, "", badCell("year", year, "is not a year")
+	}
+	return catalogue.WelfareFundFigure{
+		Year: number, Measure: strings.ReplaceAll(row.text("kind"), "_", "-"), Item: row.text("item"),
+		Amount: amount, Currency: "CNY", StatedAmount: row.text("amount"), StatedUnit: unit,
+		Statement: row.text("source_title"),
+	}, year, nil
+}
+
+// figureEvent chooses the type: what came in and what is left of it, what was
+// given out, what was spent. The measure keeps the file's own word.
+func figureEvent(kind string, f catalogue.WelfareFundFigure, common catalogue.Common) (string, any) {
+	switch kind {
+	case "collected", "sales", "central_income", "local_income", "unclaimed", "special_fund":
+		if f.Item == "支出" {
+			return "lottery.welfare_fund.spent.v1", catalogue.WelfareFundSpent{WelfareFundFigure: f, Common: common}
+		}
+		return "lottery.welfare_fund.collected.v1", catalogue.WelfareFundCollected{WelfareFundFigure: f, Common: common}
+	case "allocated", "budget":
+		return "lottery.welfare_fund.allocated.v1", catalogue.WelfareFundAllocated{WelfareFundFigure: f, Common: common}
+	case "spent", "spent_welfare", "spent_sports", "audit":
+		return "lottery.welfare_fund.spent.v1", catalogue.WelfareFundSpent{WelfareFundFigure: f, Common: common}
+	}
+	return "", nil
+}

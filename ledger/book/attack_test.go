@@ -1,0 +1,535 @@
+package book
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"civicledger/ledger"
+	"civicledger/ledger/chain"
+	"civicledger/ledger/frame"
+	"civicledger/ledger/ledgertest"
+)
+
+// fixture is a closed book of made-up entries on which an attack is tried.
+type fixture struct {
+	testing.TB
+	dir     string
+	options Options
+	commits []*ledger.Commit
+	offsets []int64 // of the commits, in the only segment
+}
+
+// newBook writes commits of two entries each and a checkpoint of noted entries
+// (none if 0).
+func newBook(t testing.TB, options Options, commits int, noted uint64) *fixture {
+	return newBookOf(t, options, commits, noted, 60)
+}
+
+func newBookOf(t testing.TB, options Options, commits int, noted uint64, size int) *fixture {
+	t.Helper()
+	f := &fixture{TB: t, dir: t.TempDir(), options: options}
+	b := mustOpen(t, f.dir, options)
+	var head chain.Head
+	for range commits {
+		c := ledgertest.NewCommit(head, 2, size)
+		if err := b.Commit(c); err != nil {
+			t.Fatal(err)
+		}
+		if v := b.view.Load(); len(v.segments) == 1 {
+			fr := frame.Frame{Entries: c.Entries}
+			f.offsets = append(f.offsets, v.end-int64(fr.Size()))
+		}
+		f.commits = append(f.commits, c)
+		if head = c.Head; head.Size == noted {
+			if err := b.SaveCheckpoint(ledgertest.NewNote(t, noted)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func (f *fixture) path(name string) string { return filepath.Join(f.dir, Dir, name) }
+
+func (f *fixture) read(name string) []byte {
+	f.Helper()
+	data, err := os.ReadFile(f.path(name))
+	if err != nil {
+		f.Fatal(err)
+	}
+	return data
+}
+
+func (f *fixture) put(name string, data []byte) {
+	f.Helper()
+	if err := os.WriteFile(f.path(name), data, 0o644); err != nil {
+		f.Fatal(err)
+	}
+}
+
+// change rewrites a file of the book.
+func (f *fixture) change(name string, change func([]byte) []byte) {
+	f.Helper()
+	f.put(name, change(f.read(name)))
+}
+
+// first is the name of the first segment.
+var first = frame.SegmentName(0)
+
+// frameOf returns the bytes of a commit in the only segment.
+func (f *fixture) frameOf(data []byte, n int) []byte {
+	end := int64(len(data))
+	if n+1 < len(f.offsets) {
+		end = f.offsets[n+1]
+	}
+	return bytes.Clone(data[f.offsets[n]:end])
+}
+
+// segments returns the names of all segments in order.
+func (f *fixture) segments() []string {
+	f.Helper()
+	names, err := filepath.Glob(f.path("*.seg"))
+	if err != nil || len(names) == 0 {
+		f.Fatalf("no segments: %v", err)
+	}
+	for i := range names {
+		names[i] = filepath.Base(names[i])
+	}
+	return names
+}
+
+// checkSound opens the book for writing, and checks that it holds exactly the
+// first commits and takes another.
+func (f *fixture) checkSound(commits int) Report {
+	f.Helper()
+	b, err := Open(f.dir, f.options)
+	if err != nil {
+		f.Fatalf("open: %v", err)
+	}
+	defer b.Close()
+	var head chain.Head
+	if commits > 0 {
+		head = f.commits[commits-1].Head
+	}
+	if b.Head() != head {
+		f.Fatalf("head %v, want %v", b.Head(), head)
+	}
+	f.checkFrom(b, 0, f.commits[:commits])
+	if err := b.Commit(ledgertest.NewCommit(head, 1, 60)); err != nil {
+		f.Fatalf("commit: %v", err)
+	}
+	report := b.Report()
+	if err := b.Close(); err != nil {
+		f.Fatalf("close: %v", err)
+	}
+	return report
+}
+
+// checkFrom checks that reading from an index yields exactly these commits.
+func (f *fixture) checkFrom(b *Book, from uint64, want []*ledger.Commit) {
+	f.Helper()
+	for c, err := range b.Commits(from) {
+		if err != nil || len(want) == 0 {
+			f.Fatalf("commits from %d: %v, %v", from, c, err)
+		}
+		if err := ledgertest.SameCommit(c, want[0]); err != nil {
+			f.Fatal(err)
+		}
+		want = want[1:]
+	}
+	if len(want) > 0 {
+		f.Fatalf("commits from %d: %d are missing", from, len(want))
+	}
+}
+
+// checkDamaged checks that the book does not open for writing, that entries
+// first to last are named first, and that nothing in the directory changed.
+func (f *fixture) checkDamaged(first, last uint64) {
+	f.Helper()
+	before := f.content()
+	b, err := Open(f.dir, f.options)
+	if err == nil {
+		b.Close()
+		f.Fatalf("a damaged book opens at %v", b.Head())
+	}
+	var damage *DamageError
+	if !errors.Is(err, ledger.ErrDamaged) || !errors.As(err, &damage) {
+		f.Fatalf("open: %v, want ErrDamaged", err)
+	}
+	if d := damage.Found[0]; d.First != first || d.Last != last {
+		f.Fatalf("damage %+v, want entries %d to %d", damage.Found, first, last)
+	}
+	if !strings.Contains(err.Error(), "read-only") || !strings.Contains(err.Error(), Dir) {
+		f.Errorf("error names no cure or place: %v", err)
+	}
+	if f.content() != before {
+		f.Error("opening a damaged book changed its files")
+	}
+	f.checkReadOnly()
+}
+
+// content is all names and bytes in the directory.
+func (f *fixture) content() string {
+	f.Helper()
+	var all strings.Builder
+	files, err := os.ReadDir(f.path(""))
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, e := range files {
+		fmt.Fprintf(&all, "%s\n%x\n", e.Name(), f.read(e.Name()))
+	}
+	return all.String()
+}
+
+// checkReadOnly opens the book read-only and checks that what it yields is
+// true: from every index either the right commits, or an error.
+func (f *fixture) checkReadOnly() (readable int) {
+	f.Helper()
+	options := f.options
+	options.ReadOnly = true
+	b, err := Open(f.dir, options)
+	if err != nil {
+		f.Fatalf("open read-only: %v", err)
+	}
+	defer b.Close()
+	for _, want := range f.commits {
+		for c, err := range b.Commits(want.Prev.Size) {
+			if err != nil {
+				if !errors.Is(err, ledger.ErrDamaged) && !errors.Is(err, os.ErrNotExist) {
+					f.Errorf("commits from %d: %v", want.Prev.Size, err)
+				}
+				break
+			}
+			if err := ledgertest.SameCommit(c, want); err != nil {
+				f.Fatalf("read-only: %v", err)
+			}
+			readable++
+			break
+		}
+	}
+	return readable
+}
+
+func TestOpen_FlippedByteInEachFrame(t *testing.T) {
+	for n := range 5 {
+		for region, at := range map[string]int64{"magic": 0, "header": 60, "body": frame.HeaderSize + 9} {
+			t.Run(fmt.Sprintf("Frame%d/%s", n, region), func(t *testing.T) {
+				f := newBook(t, Options{}, 5, 6)
+				f.change(first, func(data []byte) []byte {
+					data[f.offsets[n]+at] ^= 0x10
+					return data
+				})
+				if n < 4 {
+					f.checkDamaged(uint64(2*n), uint64(2*n+1))
+					return
+				}
+				report := f.checkSound(4)
+				if report.Torn == nil || report.Torn.First != 8 || report.Above != 2 {
+					t.Errorf("report %+v", report)
+				}
+			})
+		}
+	}
+}
+
+// TestOpen_FlippedByteAnywhereBelowTheCheckpoint flips every byte there is.
+func TestOpen_FlippedByteAnywhereBelowTheCheckpoint(t *testing.T) {
+	f := newBook(t, Options{}, 3, 6)
+	data := f.read(first)
+	for i := range data {
+		data[i] ^= 1
+		f.put(first, data)
+		data[i] ^= 1
+		b, err := Open(f.dir, f.options)
+		if err == nil {
+			b.Close()
+			t.Fatalf("byte %d flipped: the book opens", i)
+		}
+		if !errors.Is(err, ledger.ErrDamaged) {
+			t.Fatalf("byte %d flipped: %v", i, err)
+		}
+		f.checkReadOnly()
+	}
+	f.put(first, data)
+	f.checkSound(3)
+}
+
+func TestOpen_CutAtEveryByteOfTheLastFrame(t *testing.T) {
+	f := newBook(t, Options{}, 3, 4)
+	data := f.read(first)
+	for cut := f.offsets[2]; cut < int64(len(data)); cut++ {
+		f.put(first, data[:cut])
+		report := f.checkSound(2)
+		if cut == f.offsets[2] {
+			if report.Torn != nil {
+				t.Fatalf("cut between frames: %+v", report.Torn)
+			}
+			continue
+		}
+		torn := report.Torn
+		if torn == nil || torn.First != 4 || torn.Offset != f.offsets[2] || torn.Size != cut-torn.Offset {
+			t.Fatalf("cut at %d: torn tail %+v", cut, torn)
+		}
+		aside, err := os.ReadFile(filepath.Join(f.dir, torn.MovedTo))
+		if err != nil || !bytes.Equal(aside, data[torn.Offset:cut]) {
+			t.Fatalf("cut at %d: %d bytes moved aside, %v", cut, len(aside), err)
+		}
+		if err := os.Remove(filepath.Join(f.dir, torn.MovedTo)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestOpen_CutBelowTheCheckpoint(t *testing.T) {
+	f := newBook(t, Options{}, 3, 6)
+	data := f.read(first)
+	for cut := f.offsets[2]; cut < int64(len(data)); cut++ {
+		f.put(first, data[:cut])
+		f.checkDamaged(4, 5)
+	}
+}
+
+// TestOpen_ZeroedTail: a crash may leave reserved space, and blocks of the
+// last frame that never reached the disk.
+func TestOpen_ZeroedTail(t *testing.T) {
+	f := newBook(t, Options{}, 3, 4)
+	data := f.read(first)
+	zeros := make([]byte, 9000)
+	f.put(first, append(bytes.Clone(data), zeros...))
+	if report := f.checkSound(3); report.Torn != nil {
+		t.Errorf("reserved space is torn: %+v", report.Torn)
+	}
+	half := bytes.Clone(data)
+	clear(half[f.offsets[2]+150:])
+	f.put(first, append(half, zeros...))
+	if report := f.checkSound(2); report.Torn == nil || report.Torn.First != 4 {
+		t.Errorf("a half-written frame: %+v", report.Torn)
+	}
+}
+
+func TestOpen_RearrangedFrames(t *testing.T) {
+	other := newBookOf(t, Options{}, 5, 6, 61)
+	for name, c := range map[string]struct {
+		first, last uint64
+		order       []int // of the frames; -1: zeros of the size of frame 1; -2: frame 2 of another ledger
+	}{
+		"swapped below the checkpoint": {0, 1, []int{1, 0, 2, 3, 4}},
+		"swapped above the checkpoint": {6, 7, []int{0, 1, 2, 4, 3}},
+		"doubled in the middle":        {2, 3, []int{0, 1, 1, 2, 3, 4}},
+		"doubled at the end":           {8, 9, []int{0, 1, 2, 3, 4, 4}},
+		"first frame at the end":       {0, 1, []int{0, 1, 2, 3, 4, 0}},
+		"missing":                      {2, 3, []int{0, 2, 3, 4}},
+		"missing above the checkpoint": {6, 7, []int{0, 1, 2, 4}},
+		"missing at the beginning":     {0, 1, []int{1, 2, 3, 4}},
+		"zeroed":                       {2, 3, []int{0, -1, 2, 3, 4}},
+		"of another ledger":            {4, 5, []int{0, 1, -2, 3, 4}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newBook(t, Options{}, 5, 6)
+			f.change(first, func(data []byte) []byte {
+				out := bytes.Clone(data[:frame.SegmentHeaderSize])
+				for _, n := range c.order {
+					switch n {
+					case -1:
+						out = append(out, make([]byte, len(f.frameOf(data, 1)))...)
+					case -2:
+						out = append(out, other.frameOf(other.read(first), 2)...)
+					default:
+						out = append(out, f.frameOf(data, n)...)
+					}
+				}
+				return out
+			})
+			if name != "of another ledger" {
+				f.checkDamaged(c.first, c.last)
+				return
+			}
+			// A frame with another history is whole, so a read-only book
+			// serves what stands there; the hash chain tells.
+			var damage *DamageError
+			if _, err := Open(f.dir, f.options); !errors.As(err, &damage) || damage.Found[0].First != 4 || damage.Found[0].Last != 5 {
+				t.Fatalf("open: %v", err)
+			}
+		})
+	}
+}
+
+// TestOpen_FrameInAnEvent: bytes of a whole frame inside an event line are not
+// taken for one, because a frame's magic holds a CR and no entry may.
+func TestOpen_FrameInAnEvent(t *testing.T) {
+	f := newBook(t, Options{}, 3, 2)
+	inner := f.frameOf(f.read(first), 0)
+	if err := chain.CheckLine(append(append([]byte("{"), inner...), '}')); err == nil {
+		t.Fatal("an event line may hold a frame")
+	}
+}
+
+func TestOpen_CheckpointSlots(t *testing.T) {
+	zeroed := func(data []byte) []byte { clear(data); return data }
+	flipped := func(data []byte) []byte { data[30] = 0xff; return data }
+	cut := func(data []byte) []byte { return data[:100] }
+	empty := func([]byte) []byte { return nil }
+	for name, spoil := range map[string]func([]byte) []byte{"zeroed": zeroed, "flipped": flipped, "cut": cut, "empty": empty} {
+		t.Run(name, func(t *testing.T) {
+			f := newBook(t, Options{}, 3, 4)
+			b := mustOpen(t, f.dir, f.options)
+			if err := b.SaveCheckpoint(ledgertest.NewNote(t, 6)); err != nil {
+				t.Fatal(err)
+			}
+			b.Close()
+			newer := frame.SlotNames[0]
+			if slot, err := frame.ParseSlot(f.read(frame.SlotNames[1])); err == nil && slot.Sequence == 2 {
+				newer = frame.SlotNames[1]
+			}
+			f.change(newer, spoil)
+			report := f.checkSound(3)
+			if report.Checkpoint != 4 || report.Above != 2 {
+				t.Errorf("with the newer slot %s: %+v", name, report)
+			}
+			if len(report.BadSlots) != 1 && name != "empty" {
+				t.Errorf("bad slots %q", report.BadSlots)
+			}
+			for _, slot := range frame.SlotNames {
+				f.change(slot, spoil)
+			}
+			if _, err := Open(f.dir, f.options); !errors.Is(err, ErrNoCheckpoint) || !strings.Contains(err.Error(), frame.SlotNames[0]) {
+				t.Fatalf("with both slots %s: %v", name, err)
+			}
+			if n := f.checkReadOnly(); n != 3 {
+				t.Errorf("%d commits can be read without a checkpoint", n)
+			}
+		})
+	}
+}
+
+func TestOpen_NoCheckpoint(t *testing.T) {
+	f := newBook(t, Options{}, 1, 0)
+	f.checkSound(1) // the genesis stands alone between its commit and its checkpoint
+	if _, err := Open(f.dir, f.options); !errors.Is(err, ErrNoCheckpoint) {
+		t.Fatalf("two commits and no checkpoint: %v", err)
+	}
+	f = newBook(t, Options{SegmentSize: 1}, 3, 0)
+	if _, err := Open(f.dir, f.options); !errors.Is(err, ErrNoCheckpoint) {
+		t.Fatalf("three segments and no checkpoint: %v", err)
+	}
+}
+
+func TestOpen_CheckpointInsideACommit(t *testing.T) {
+	f := newBook(t, Options{}, 3, 4)
+	b := mustOpen(t, f.dir, f.options)
+	if err := b.SaveCheckpoint(ledgertest.NewNote(t, 5)); err != nil {
+		t.Fatal(err)
+	}
+	b.Close()
+	f.checkDamaged(5, 5)
+}
+
+func TestOpen_Segments(t *testing.T) {
+	other := newBookOf(t, Options{SegmentSize: 1}, 6, 12, 61)
+	for _, c := range []struct {
+		name        string
+		first, last uint64
+		attack      func(f *fixture, names []string)
+	}{
+		{"first deleted", 0, 1, func(f *fixture, n []string) { os.Remove(f.path(n[0])) }},
+		{"one deleted", 4, 5, func(f *fixture, n []string) { os.Remove(f.path(n[2])) }},
+		{"last deleted", 10, 11, func(f *fixture, n []string) { os.Remove(f.path(n[5])) }},
+		{"two swapped", 2, 2, func(f *fixture, n []string) {
+			a, b := f.read(n[1]), f.read(n[2])
+			f.put(n[1], b)
+			f.put(n[2], a)
+		}},
+		{"one cut", 2, 3, func(f *fixture, n []string) { os.Truncate(f.path(n[1]), 200) }},
+		{"one emptied", 4, 4, func(f *fixture, n []string) { os.Truncate(f.path(n[2]), 0) }},
+		{"one longer", 2, 3, func(f *fixture, n []string) {
+			f.change(n[1], func(data []byte) []byte { return append(data, 0) })
+		}},
+		{"last of another ledger", 8, 9, func(f *fixture, n []string) { f.put(n[5], other.read(n[5])) }},
+		{"header flipped", 6, 6, func(f *fixture, n []string) {
+			f.change(n[3], func(data []byte) []byte { data[20] ^= 1; return data })
+		}},
+		{"foreign added behind", 10, 11, func(f *fixture, n []string) {
+			long := newBookOf(f, Options{SegmentSize: 1}, 7, 12, 61)
+			f.put(frame.SegmentName(12), long.read(frame.SegmentName(12)))
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newBook(t, Options{SegmentSize: 1}, 6, 12)
+			c.attack(f, f.segments())
+			var damage *DamageError
+			if _, err := Open(f.dir, f.options); !errors.As(err, &damage) {
+				t.Fatalf("open: %v, want damage", err)
+			}
+			if d := damage.Found[0]; d.First != c.first || d.Last != c.last {
+				t.Fatalf("damage %+v, want %d to %d", damage.Found, c.first, c.last)
+			}
+		})
+	}
+}
+
+// TestCommits_DamageInAnOlderSegment: Open does not read it, reading does.
+func TestCommits_DamageInAnOlderSegment(t *testing.T) {
+	f := newBook(t, Options{SegmentSize: 1200}, 12, 24)
+	names := f.segments()
+	if len(names) < 4 {
+		t.Fatalf("%d segments", len(names))
+	}
+	f.change(names[1], func(data []byte) []byte { data[len(data)-3] ^= 1; return data })
+	b := mustOpen(t, f.dir, f.options)
+	var read int
+	var got error
+	for c, err := range b.Commits(0) {
+		if got = err; err != nil {
+			break
+		}
+		if err := ledgertest.SameCommit(c, f.commits[read]); err != nil {
+			t.Fatal(err)
+		}
+		read++
+	}
+	var damage *DamageError
+	if !errors.As(got, &damage) || damage.Found[0].First != uint64(2*read) || damage.Found[0].Last != uint64(2*read+1) {
+		t.Fatalf("after %d commits: %v", read, got)
+	}
+	f.checkFrom(b, uint64(2*read+2), f.commits[read+1:])
+	survey, err := TakeSurvey(f.dir)
+	if err != nil || len(survey.Damages) != 1 || survey.Commits != 11 || survey.Head != f.commits[11].Head {
+		t.Fatalf("survey %+v, %v", survey, err)
+	}
+	if d := survey.Damages[0]; d.First != uint64(2*read) || d.Last != uint64(2*read+1) || d.File != relative(names[1]) {
+		t.Fatalf("survey names %+v", d)
+	}
+}
+
+func TestTakeSurvey_NamesEveryDamagedFrame(t *testing.T) {
+	f := newBook(t, Options{}, 8, 16)
+	f.change(first, func(data []byte) []byte {
+		for _, n := range []int{1, 4, 5, 7} {
+			data[f.offsets[n]+20] ^= 1
+		}
+		return data
+	})
+	survey, err := TakeSurvey(f.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var named [][2]uint64
+	for _, d := range survey.Damages {
+		named = append(named, [2]uint64{d.First, d.Last})
+	}
+	if fmt.Sprint(named) != "[[2 3] [8 11] [14 15]]" {
+		t.Errorf("survey names %v", survey.Damages)
+	}
+	if n := f.checkReadOnly(); n != 4 {
+		t.Errorf("%d commits can still be read, want 4", n)
+	}
+}

@@ -1,0 +1,270 @@
+package verify
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"civicledger/ledger/chain"
+	"civicledger/ledger/frame"
+)
+
+// Directory is the Source of a ledger's data directory, stopped, copied or
+// live: it only reads, and judges up to the stored checkpoint.
+func Directory(dir string) Source { return &directory{dir: dir} }
+
+type directory struct {
+	dir string
+}
+
+func (d *directory) name() string { return d.dir }
+
+const bookDir = "book"
+
+func (d *directory) checkpoint(_ context.Context, verifier note.Verifier) (*signed, []Defect, error) {
+	if _, err := os.ReadDir(filepath.Join(d.dir, bookDir)); err != nil {
+		return nil, nil, fmt.Errorf("read the book: %w", err)
+	}
+	var newest *signed
+	var sequence uint64
+	var defects []Defect
+	for _, name := range frame.SlotNames {
+		file := filepath.Join(bookDir, name)
+		data, err := os.ReadFile(filepath.Join(d.dir, file))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		} else if err != nil {
+			return nil, nil, fmt.Errorf("read checkpoint: %w", err)
+		}
+		slot, err := frame.ParseSlot(data)
+		if err != nil {
+			continue // a torn slot: the other one counts
+		}
+		c, err := chain.OpenCheckpoint(slot.Note, verifier)
+		if err != nil {
+			defects = append(defects, Defect{Kind: KindCheckpoint, File: file, Message: err.Error()})
+			continue
+		}
+		if newest == nil || slot.Sequence > sequence {
+			newest, sequence = &signed{c, bytes.Clone(slot.Note)}, slot.Sequence
+		}
+	}
+	if newest == nil && len(defects) == 0 {
+		defects = append(defects, Defect{Kind: KindCheckpoint, File: bookDir, Message: "there is no checkpoint: nothing here is signed by the ledger"})
+	}
+	return newest, defects, nil
+}
+
+// segment is a file of the book.
+type segment struct {
+	file  string // relative
+	first uint64
+	size  int64
+}
+
+func (d *directory) read(_ context.Context, size uint64, out *reader) error {
+	names, err := os.ReadDir(filepath.Join(d.dir, bookDir))
+	if err != nil {
+		return err
+	}
+	var segments []segment
+	for _, n := range names {
+		if first, ok := frame.ParseSegmentName(n.Name()); ok {
+			segments = append(segments, segment{file: filepath.Join(bookDir, n.Name()), first: first})
+		}
+	}
+	slices.SortFunc(segments, func(a, b segment) int { return int(int64(a.first) - int64(b.first)) })
+	b := &bookReader{dir: d.dir, size: size, out: out}
+	for i := range segments {
+		b.isLast = i == len(segments)-1
+		if err := b.segment(&segments[i]); err != nil {
+			return fmt.Errorf("read %s: %w", segments[i].file, err)
+		}
+		b.before = &segments[i]
+	}
+	return b.flush()
+}
+
+// bookReader turns the files of a book into batches.
+type bookReader struct {
+	dir    string
+	size   uint64 // of the checkpoint
+	out    *reader
+	before *segment
+	isLast bool
+
+	next    uint64 // index of the next entry expected
+	pending *batch
+	bytes   int
+}
+
+func (b *bookReader) segment(s *segment) error {
+	f, err := os.Open(filepath.Join(b.dir, s.file))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	s.size = info.Size()
+	prev, err := b.segmentHeader(s, f)
+	if err != nil {
+		return err
+	}
+	for part, err := range frame.Scan(f, min(frame.SegmentHeaderSize, s.size), s.size) {
+		switch {
+		case err != nil:
+			return err
+		case part.Frame != nil:
+			err = b.frame(s, part.Offset, part.Frame, prev)
+		case part.Err != nil:
+			err = b.badPart(s, f, &part)
+		}
+		if err != nil {
+			return err
+		}
+		prev = nil
+	}
+	return nil
+}
+
+// segmentHeader checks that the file continues the one before and returns the
+// hash that it states for the last entry before.
+func (b *bookReader) segmentHeader(s *segment, f io.ReaderAt) (*chain.Hash, error) {
+	h, err := frame.ReadSegmentHeader(f)
+	bad := func(message string) {
+		if s.first < b.size {
+			b.out.defects.add(Defect{Kind: KindSegment, First: s.first, Last: s.first, File: s.file, Message: message})
+		}
+	}
+	switch {
+	case errors.Is(err, frame.ErrFrame):
+		bad("its header is damaged: " + err.Error())
+		return nil, nil
+	case err != nil && s.size < frame.SegmentHeaderSize:
+		bad("it is cut in its header")
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case h.Prev.Size != s.first:
+		bad(fmt.Sprintf("its header says that it begins at %d", h.Prev.Size))
+		return nil, nil
+	case b.before == nil && s.first != 0:
+		bad("the files before it are missing")
+	case b.before != nil && h.PrevFirst != b.before.first:
+		bad(fmt.Sprintf("the file before it should begin at %d", h.PrevFirst))
+	case b.before != nil && h.PrevSize != b.before.size:
+		bad(fmt.Sprintf("the file before it should have %d bytes, it has %d", h.PrevSize, b.before.size))
+	}
+	if s.first != b.next || s.first == 0 {
+		return nil, nil
+	}
+	return &h.Prev.Last, nil
+}
+
+// frame adds a whole frame's entries. What it states of the entry before it is
+// held against that entry, so a frame from elsewhere does not pass.
+func (b *bookReader) frame(s *segment, offset int64, f *frame.Frame, stated *chain.Hash) error {
+	switch {
+	case f.Prev.Size < b.next:
+		if f.Prev.Size < b.size {
+			b.out.defects.add(Defect{Kind: KindOrder, First: f.Prev.Size, Last: f.Head.Size - 1, File: s.file, Offset: offset,
+				Message: "these entries stand here again, or after later ones"})
+		}
+		return nil
+	case f.Prev.Size > b.next:
+		if err := b.flush(); err != nil {
+			return err
+		}
+		b.next = f.Prev.Size
+	}
+	if stated != nil && *stated != f.Prev.Last {
+		b.out.defects.add(Defect{Kind: KindSegment, First: s.first, Last: s.first, File: s.file, Message: "its header and its first frame extend different entries"})
+	}
+	items := make([]item, len(f.Entries))
+	data := make([]byte, 0, f.Size())
+	recorded := f.Recorded
+	at := offset + frame.HeaderSize
+	for i, e := range f.Entries {
+		at += 4
+		start := len(data)
+		data = append(data, e...)
+		items[i] = item{raw: data[start:len(data):len(data)], recorded: &recorded, file: s.file, offset: at}
+		at += int64(len(e))
+	}
+	if f.Prev.Size > 0 {
+		prev := f.Prev.Last
+		items[0].before = &prev
+	}
+	head := f.Head.Last
+	items[len(items)-1].after = &head
+	return b.add(items, len(data))
+}
+
+// add adds the next entries up to the checkpoint and counts those beyond it.
+func (b *bookReader) add(items []item, bytes int) error {
+	first := b.next
+	b.next += uint64(len(items))
+	if b.next > b.size {
+		keep := b.size - min(first, b.size)
+		b.out.beyond += uint64(len(items)) - keep
+		items = items[:keep]
+	}
+	if len(items) == 0 {
+		return nil
+	}
+	if b.pending == nil {
+		b.pending = &batch{first: first}
+	}
+	b.pending.items = append(b.pending.items, items...)
+	b.bytes += bytes
+	if b.bytes < 1<<20 && len(b.pending.items) < 4096 {
+		return nil
+	}
+	return b.flush()
+}
+
+func (b *bookReader) flush() error {
+	if b.pending == nil {
+		return nil
+	}
+	p := b.pending
+	b.pending, b.bytes = nil, 0
+	return b.out.put(p)
+}
+
+// badPart reads what can be read of bytes that are not whole frames. At the
+// very end, above the checkpoint, they are what a crash left: no damage.
+func (b *bookReader) badPart(s *segment, f io.ReaderAt, part *frame.Part) error {
+	if b.next >= b.size {
+		b.out.notes = append(b.out.notes, fmt.Sprintf("%s: %d bytes at %d are not a whole frame; they lie above the checkpoint: a write that a crash cut short, or one under way", s.file, part.Length, part.Offset))
+		return nil
+	}
+	data := make([]byte, part.Length)
+	if _, err := f.ReadAt(data, part.Offset); err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	items := salvage(data, b.next)
+	for i := range items {
+		items[i].file = s.file
+		items[i].offset += part.Offset
+	}
+	first := b.next
+	last := max(first, first+uint64(len(items))) // where nothing is readable, the next frame tells how many are missing
+	if last > first {
+		last--
+	}
+	b.out.defects.add(Defect{Kind: KindFrame, First: first, Last: min(last, b.size-1), File: s.file, Offset: part.Offset,
+		Message: fmt.Sprintf("%d bytes are not a whole frame (%v)", part.Length, part.Err)})
+	return b.add(items, int(part.Length))
+}

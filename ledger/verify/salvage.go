@@ -1,0 +1,98 @@
+package verify
+
+import (
+	"bytes"
+	"encoding/binary"
+	"strconv"
+
+	"civicledger/ledger/chain"
+	"civicledger/ledger/frame"
+)
+
+// salvage finds the entries in bytes that are not whole frames, from the index
+// next on. What it finds is only a guess; the hashes that the log states
+// decide. An entry between two that are found is nil.
+func salvage(data []byte, next uint64) []item {
+	var items []item
+	for at := 0; at < len(data); {
+		body, rest, limit := salvageFrame(data[at:])
+		items = append(items, salvageBody(data, at+body, at+rest, next+uint64(len(items)), limit)...)
+		at += rest
+	}
+	return items
+}
+
+// salvageFrame says where the body of the frame at the beginning of data is
+// and how many entries it has at most.
+func salvageFrame(data []byte) (body, end int, limit uint64) {
+	if h, err := frame.ParseHeader(data); err == nil {
+		return frame.HeaderSize, min(h.Size(), len(data)), h.Count()
+	}
+	body = min(frame.HeaderSize, len(data))
+	for at := body; at < len(data); at++ { // another bad frame may follow
+		i := bytes.IndexByte(data[at:], 0x89)
+		if i < 0 {
+			break
+		}
+		at += i
+		if _, err := frame.ParseHeader(data[at:]); err == nil {
+			return body, at, chain.MaxFrame
+		}
+	}
+	return body, len(data), chain.MaxFrame
+}
+
+// salvageBody cuts a body into entries by their lengths and, where those make
+// no sense, by looking for the beginning of the next header.
+func salvageBody(data []byte, at, end int, next, limit uint64) []item {
+	var items []item
+	for at+4 < end && uint64(len(items)) < limit {
+		index := next + uint64(len(items))
+		start := at + 4
+		stop := start + int(binary.BigEndian.Uint32(data[at:]))
+		if !fits(data, start, stop, end, index) {
+			stop = findHeader(data, start, end, index+1)
+		}
+		if stop == end && bytes.Trim(data[start:end], "\x00") == nil {
+			break
+		}
+		items = append(items, item{raw: bytes.Clone(data[start:stop]), offset: int64(start)})
+		at = stop
+	}
+	return items
+}
+
+// fits says whether an entry can stand between start and stop: it ends where
+// the body ends or where the next header begins.
+func fits(data []byte, start, stop, end int, index uint64) bool {
+	if stop <= start || stop > end {
+		return false
+	}
+	return stop == end || (stop+4 < end && hasHeader(data[stop+4:end], index+1)) || hasHeader(data[start:end], index)
+}
+
+func headerStart(index uint64) []byte {
+	return append(strconv.AppendUint([]byte("1 "), index, 10), ' ')
+}
+
+func hasHeader(data []byte, index uint64) bool { return bytes.HasPrefix(data, headerStart(index)) }
+
+// findHeader returns where the length before the header of an entry begins, or
+// the end.
+func findHeader(data []byte, start, end int, index uint64) int {
+	if i := bytes.Index(data[start:end], append([]byte("}\x00"), 0)); i >= 0 && start+i+5 < end && hasHeader(data[start+i+5:end], index) {
+		return start + i + 1
+	}
+	pattern := headerStart(index)
+	for at := start; at < end; {
+		i := bytes.Index(data[at:end], pattern)
+		if i < 0 {
+			return end
+		}
+		if at += i; at-4 > start && data[at-5] == '}' {
+			return at - 4
+		}
+		at++
+	}
+	return end
+}

@@ -1,0 +1,68 @@
+package supervision
+
+import (
+	"time"
+
+	"civicledger/events/money"
+)
+
+// AsOf says what an answer rests on.
+type AsOf struct {
+	Index      uint64 `json:"index" doc:"The last entry the answer rests on: it covers the entries 0 to index, all of them and no other."`
+	Size       uint64 `json:"size" doc:"How many entries that is: index+1, or 0 where nothing is applied yet."`
+	Recorded   string `json:"recorded,omitzero" format:"date-time" doc:"When the last of these entries was recorded. Absent where there is none."`
+	Checkpoint string `json:"checkpoint" doc:"A signed checkpoint of the log (C2SP tlog-checkpoint, a signed note) that covers these entries."`
+}
+
+// Page is one page of a list, in an order that does not change while the log
+// grows: what stood on an earlier page is not seen again.
+type Page[T any] struct {
+	AsOf  AsOf   `json:"asOf" doc:"What this page rests on. Later pages may rest on more."`
+	Items []T    `json:"items"`
+	Next  string `json:"next,omitzero" doc:"Give it as cursor to get the next page. Absent on the last page."`
+}
+
+// Answer is an answer about one thing.
+type Answer[T any] struct {
+	AsOf AsOf `json:"asOf" doc:"What this answer rests on."`
+	Item T    `json:"item"`
+}
+
+// Turn is where a page begins and how long it may get. After is the Next of
+// the page before, "" for the first.
+type Turn struct {
+	After string
+	Limit int
+}
+
+// MaxLimit bounds the items of a page.
+const MaxLimit = 1000
+
+func (t Turn) limit() int {
+	if t.Limit < 1 {
+		return 50
+	}
+	return min(t.Limit, MaxLimit)
+}
+
+// Money is a sum in minor units, for machines, and in main units, for people.
+type Money struct {
+	Amount   int64  `json:"amount" doc:"Minor units of the currency (fen). May exceed 2^53: read it as a 64-bit integer or use decimal."`
+	Currency string `json:"currency" doc:"ISO 4217 code." example:"CNY"`
+	Decimal  string `json:"decimal" doc:"The same sum in main units, exact." example:"1234.50"`
+}
+
+func sum(amount int64, currency string) Money {
+	return Money{Amount: amount, Currency: currency, Decimal: money.Format(amount, currency)}
+}
+
+// Title names a thing in both languages.
+type Title struct {
+	ZH string `json:"zh"`
+	EN string `json:"en"`
+}
+
+// stamp is Unix milliseconds as RFC 3339 with milliseconds, in UTC.
+func stamp(millis int64) string {
+	return time.UnixMilli(millis).UTC().Format("2006-01-02T15:04:05.000Z07:00")
+}

@@ -1,0 +1,120 @@
+package supervision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"sync/atomic"
+	"time"
+
+	"civicledger/ledger"
+	"civicledger/ledger/chain"
+	"civicledger/projections"
+)
+
+// Log is the reading side of the ledger. *ledger.Ledger is one.
+type Log interface {
+	// Head is the newest signed head.
+	Head() chain.Head
+	// Checkpoint is the newest signed checkpoint, not to be changed; it covers
+	// every Head seen before.
+	Checkpoint() []byte
+	// Commits yields whole commits in order, beginning with the one that holds
+	// the entry with index from. The bytes are valid until the next iteration.
+	Commits(from uint64) iter.Seq2[*ledger.Commit, error]
+	// Timeline returns up to limit indexes of entries that name the subject
+	// token, ascending, beginning at from.
+	Timeline(subject string, from uint64, limit int) ([]uint64, error)
+	// Err is why the ledger stopped by itself, nil while it runs.
+	Err() error
+}
+
+// Tables is the reading side of the projections. *projections.Runner is one.
+type Tables interface {
+	// View returns all tables as of one position.
+	View() *projections.View
+	// Wait returns once the entry with that index is in the tables, or with the
+	// context's error.
+	Wait(ctx context.Context, index uint64) error
+}
+
+var (
+	_ Log    = (*ledger.Ledger)(nil)
+	_ Tables = (*projections.Runner)(nil)
+)
+
+// Desk answers questions. All its methods may be called at once; none writes.
+type Desk struct {
+	log    Log
+	tables Tables
+	began  uint64 // entries that were on the log when the Desk opened
+	newest atomic.Pointer[newest]
+}
+
+// newest remembers when the last entry of a head was recorded: reading it from
+// the log takes a look at a whole commit.
+type newest struct {
+	size     uint64
+	recorded int64
+}
+
+// New opens a Desk on a log and the tables that follow it.
+func New(log Log, tables Tables) *Desk {
+	return &Desk{log: log, tables: tables, began: log.Head().Size}
+}
+
+// Await returns once the entry with that index is in the tables. It gives up
+// after the patience with *Behind, or with the context's error.
+func (d *Desk) Await(ctx context.Context, index uint64, patience time.Duration) error {
+	waiting, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	err := d.tables.Wait(waiting, index)
+	if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return &Behind{Want: index, Have: d.tables.View().AsOf().Size, Head: d.log.Head().Size}
+}
+
+// Ready says whether answers rest on at least what was on the log when the
+// Desk opened, and the ledger runs.
+func (d *Desk) Ready() error {
+	if err := d.log.Err(); err != nil {
+		return fmt.Errorf("the ledger has stopped: %w", err)
+	}
+	if have := d.tables.View().AsOf().Size; have < d.began {
+		return fmt.Errorf("the tables are being built: %d of %d entries are applied", have, d.began)
+	}
+	return nil
+}
+
+// asOf is what an answer from the tables rests on.
+func (d *Desk) asOf(v *projections.View) AsOf {
+	at := v.AsOf()
+	if at.Size == 0 {
+		return AsOf{Checkpoint: string(d.log.Checkpoint())}
+	}
+	return AsOf{Index: at.Index, Size: at.Size, Recorded: stamp(at.Recorded), Checkpoint: at.Checkpoint}
+}
+
+// asOfLog is what an answer from the log itself rests on.
+func (d *Desk) asOfLog() (AsOf, error) {
+	size := d.log.Head().Size
+	checkpoint := string(d.log.Checkpoint())
+	if size == 0 {
+		return AsOf{Checkpoint: checkpoint}, nil
+	}
+	n := d.newest.Load()
+	if n == nil || n.size != size {
+		n = &newest{size: size}
+		for c, err := range d.log.Commits(size - 1) {
+			if err != nil {
+				return AsOf{}, fmt.Errorf("read the newest entry: %w", err)
+			}
+			n.recorded = c.Recorded
+			break
+		}
+		d.newest.Store(n)
+	}
+	return AsOf{Index: size - 1, Size: size, Recorded: stamp(n.recorded), Checkpoint: checkpoint}, nil
+}

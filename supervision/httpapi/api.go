@@ -1,0 +1,204 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"civicledger/supervision"
+)
+
+// Config is what the API is made of. Desk must be set.
+type Config struct {
+	Desk    *supervision.Desk
+	Version string        // of the program, shown in /v1/status and /openapi.json
+	Wait    time.Duration // the longest a request with min waits; 0 means 10 seconds
+	Log     *slog.Logger  // told of answers that could not be made; nil: nobody
+}
+
+// Timeouts that suit an http.Server in front of New's handler: no route reads
+// a body, and the slowest answer is one that waits for min.
+const (
+	ReadHeaderTimeout = 5 * time.Second
+	ReadTimeout       = 10 * time.Second
+	WriteTimeout      = 60 * time.Second
+	IdleTimeout       = 120 * time.Second
+	MaxHeaderBytes    = 16 << 10
+)
+
+const defaultWait = 10 * time.Second
+
+// server is one API. Nothing in it changes after New.
+type server struct {
+	desk *supervision.Desk
+	wait time.Duration
+	log  *slog.Logger
+	mux  *http.ServeMux
+	api  huma.API
+	version string
+}
+
+// New returns a handler for /v1/…, /openapi.json, /healthz and /readyz, which
+// answers every other path with a problem. It may be called at once by many.
+func New(cfg Config) http.Handler {
+	s := &server{desk: cfg.Desk, wait: cfg.Wait, log: cfg.Log, mux: http.NewServeMux(), version: cfg.Version}
+	if s.wait == 0 {
+		s.wait = defaultWait
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.version == "" {
+		s.version = "unknown"
+	}
+	s.api = humago.New(s.mux, s.humaConfig())
+	for _, routes := range []func(){
+		s.entryRoutes, s.otherRoutes,
+	} {
+		routes()
+	}
+	s.mux.HandleFunc("GET /healthz", s.healthz)
+	s.mux.HandleFunc("GET /readyz", s.readyz)
+	s.mux.HandleFunc("/", s.noRoute)
+	return s.guard(s.mux)
+}
+
+func (s *server) humaConfig() huma.Config {
+	cfg := huma.DefaultConfig("civicledger", s.version)
+	cfg.Info.Description = "Questions about public welfare money, answered from a hash-chained log. " +
+		"Every answer says in asOf which entries it rests on and carries a signed checkpoint that covers them. " +
+		"Amounts are whole minor units."
+	cfg.DocsPath = ""      // the ready-made page loads scripts from elsewhere
+	cfg.SchemasPath = ""   // all schemas are in /openapi.json
+	cfg.CreateHooks = nil  // no $schema member, no Link header
+	cfg.Formats = formats  //
+	cfg.Transformers = nil //
+	cfg.RejectUnknownQueryParameters = true
+	return cfg
+}
+
+// guard refuses what a query string could say in two ways, bounds what comes
+// in, and marks answers as nothing to keep: they are true as of an entry.
+func (s *server) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Cache-Control", "no-store")
+		query, err := url.ParseQuery(r.URL.RawQuery)
+		if err != nil {
+			s.refuse(w, problemAt("query", r.URL.RawQuery, "not a query string: "+err.Error()))
+			return
+		}
+		for name, values := range query {
+			if len(values) > 1 {
+				s.refuse(w, problemAt("query."+name, strings.Join(values, ", "), "stands more than once"))
+				return
+			}
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, 0)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// noRoute answers what no route does.
+func (s *server) noRoute(w http.ResponseWriter, r *http.Request) {
+	asGet := &http.Request{Method: http.MethodGet, URL: r.URL, Host: r.Host}
+	if _, pattern := s.mux.Handler(asGet); pattern != "/" && pattern != "" {
+		w.Header().Set("Allow", "GET, HEAD")
+		s.refuse(w, problem(http.StatusMethodNotAllowed, "here questions are asked with GET; events come in over the bus"))
+		return
+	}
+	p := problem(http.StatusNotFound, fmt.Sprintf("nothing at %s", r.URL.Path))
+	p.Cure = "/openapi.json lists what can be asked"
+	s.refuse(w, p)
+}
+
+func (s *server) refuse(w http.ResponseWriter, p *Problem) {
+	w.Header().Set("Content-Type", p.ContentType(""))
+	w.WriteHeader(p.Status)
+	_ = strictJSON.Marshal(w, p) // whoever asked is gone: nobody to tell
+}
+
+// healthz says that the process answers.
+func (s *server) healthz(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") }
+
+// readyz says whether answers rest on what was on the log at the start.
+func (s *server) readyz(w http.ResponseWriter, _ *http.Request) {
+	if err := s.desk.Ready(); err != nil {
+		plain(w, http.StatusServiceUnavailable, err.Error())
+		return
+	}
+	plain(w, http.StatusOK, "ready")
+}
+
+func plain(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	fmt.Fprintln(w, text)
+}
+
+// question is the input of a route that may be told to wait.
+type question interface{ wants() uint64 }
+
+// answer is the output of every route.
+type answer[T any] struct {
+	Body *T
+}
+
+// ask adds a route: path, id and one sentence, and who answers. The pointer to
+// the input is what huma fills from path and query.
+func ask[I any, P interface {
+	*I
+	question
+}, T any](s *server, tag, path, id, sentence string, reply func(context.Context, P) (*T, error)) {
+	op := huma.Operation{
+		OperationID: id, Method: http.MethodGet, Path: path, Summary: sentence, Tags: []string{tag},
+		Errors: []int{http.StatusUnprocessableEntity, http.StatusServiceUnavailable, http.StatusGatewayTimeout},
+	}
+	if strings.Contains(path, "{") {
+		op.Errors = append(op.Errors, http.StatusNotFound)
+	}
+	huma.Register(s.api, op, func(ctx context.Context, in *I) (*answer[T], error) {
+		if index := P(in).wants(); index > 0 {
+			if err := s.desk.Await(ctx, index, s.wait); err != nil {
+				return nil, s.problem(ctx, path, err)
+			}
+		}
+		body, err := reply(ctx, P(in))
+		if err != nil {
+			return nil, s.problem(ctx, path, err)
+		}
+		return &answer[T]{Body: body}, nil
+	})
+}
+
+// problem turns an error into its answer, and tells the log what is our fault.
+func (s *server) problem(ctx context.Context, path string, err error) error {
+	p := problemOf(err)
+	if p.Status == http.StatusInternalServerError {
+		s.log.ErrorContext(ctx, "answer", "route", path, "cause", err)
+	}
+	if p.Status == http.StatusGatewayTimeout || p.Status == http.StatusServiceUnavailable {
+		return huma.ErrorWithHeaders(p, http.Header{"Retry-After": {"1"}})
+	}
+	return p
+}
+
+func problemAt(location, value, message string) *Problem {
+	p := problem(http.StatusUnprocessableEntity, "the request cannot be understood: see errors")
+	p.Errors = []Place{{Location: location, Message: message, Value: value}}
+	return p
+}
+
+var _ huma.StatusError = (*Problem)(nil)
+
+// errCursor is the one error of opening a cursor.
+var errCursor = errors.New("not a cursor of this list with these filters: repeat the filters of the first page, or begin without a cursor")

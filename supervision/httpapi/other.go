@@ -1,0 +1,36 @@
+package httpapi
+
+import (
+	"context"
+
+	"civicledger/supervision"
+)
+
+type anomaliesInput struct {
+	turning
+	Code    string `query:"code" maxLength:"100" doc:"Only this code: GET /v1/anomaly-codes lists them."`
+	Agency  string `query:"agency" maxLength:"63" doc:"Only entries that this agency said."`
+	Subject string `query:"subject" maxLength:"256" doc:"Only what concerns this fund, organisation, draw or payment."`
+	Open    bool   `query:"open" doc:"Only what was not corrected since."`
+	From    uint64 `query:"from" doc:"Only entries from this index on."`
+	Order   string `query:"order" enum:"newest,oldest" default:"newest" doc:"Newest entry first, or oldest."`
+}
+
+func (s *server) otherRoutes() {
+	ask(s, "anomalies", "/v1/anomalies", "list-anomalies", "What does not fit: leads, never verdicts, with the entry each is about",
+		func(_ context.Context, in *anomaliesInput) (*supervision.Page[supervision.Anomaly], error) {
+			page, err := s.desk.Anomalies(supervision.AnomalyQuestion{
+				Code: in.Code, Agency: in.Agency, Subject: in.Subject, Open: in.Open,
+				From: in.From, Newest: in.Order == "newest", Turn: in.turn(),
+			})
+			return paged(&in.turning, page, err)
+		})
+	ask(s, "anomalies", "/v1/anomaly-codes", "list-anomaly-codes", "Every code of an anomaly, in words, with how often it stands",
+		func(context.Context, *moment) (*supervision.Page[supervision.AnomalyCount], error) {
+			return s.desk.AnomalyCodes()
+		})
+	ask(s, "ledger", "/v1/status", "get-status", "How far the log and the tables are",
+		func(context.Context, *moment) (*supervision.Answer[supervision.Status], error) {
+			return s.desk.Status(s.version)
+		})
+}

@@ -1,0 +1,28 @@
+package supervision
+
+import "strings"
+
+// Status says how the ledger and its tables are.
+type Status struct {
+	Origin  string `json:"origin" doc:"Name of the log in its checkpoints."`
+	Version string `json:"version" doc:"Version of the program."`
+	Size    uint64 `json:"size" doc:"Entries on the log that are durable and signed."`
+	Applied uint64 `json:"applied" doc:"Entries in the tables that answer."`
+	Lag     uint64 `json:"lag" doc:"Entries on the log that are not in the tables yet."`
+	Running bool   `json:"running" doc:"False once the ledger stopped by itself: it answers, and takes nothing in."`
+	Stopped string `json:"stopped,omitzero" doc:"Why it stopped."`
+}
+
+// Status says how the ledger and its tables are. The version is the caller's.
+func (d *Desk) Status(version string) (*Answer[Status], error) {
+	v := d.tables.View()
+	asOf := d.asOf(v)
+	asOf.Checkpoint = string(d.log.Checkpoint())
+	origin, _, _ := strings.Cut(asOf.Checkpoint, "\n")
+	size := max(d.log.Head().Size, asOf.Size)
+	s := Status{Origin: origin, Version: version, Size: size, Applied: asOf.Size, Lag: size - asOf.Size, Running: true}
+	if err := d.log.Err(); err != nil {
+		s.Running, s.Stopped = false, err.Error()
+	}
+	return &Answer[Status]{AsOf: asOf, Item: s}, nil
+}
