@@ -19,6 +19,8 @@ import (
 
 const origin = "ledger.example.org/test"
 
+var defaultSuite = suite.Default()
+
 // rig is a ledger over memory, its keys and a clock that tests move.
 type rig struct {
 	t        testing.TB

@@ -62,13 +62,21 @@ func salvageBody(data []byte, at, end int, next, limit uint64) []item {
 	return items
 }
 
-// fits says whether an entry can stand between start and stop: it ends where
-// the body ends or where the next header begins.
+// fits says whether an entry can stand between start and stop: the body ends
+// there, or the next header begins, or at least the next entry fits as well.
 func fits(data []byte, start, stop, end int, index uint64) bool {
-	if stop <= start || stop > end {
+	switch {
+	case stop <= start || stop > end:
 		return false
+	case stop == end:
+		return true
+	case stop+4 >= end:
+		return false
+	case hasHeader(data[stop+4:end], index+1):
+		return true
 	}
-	return stop == end || (stop+4 < end && hasHeader(data[stop+4:end], index+1)) || hasHeader(data[start:end], index)
+	after := stop + 4 + int(binary.BigEndian.Uint32(data[stop:]))
+	return data[stop-1] == '}' && after <= end && data[after-1] == '}'
 }
 
 func headerStart(index uint64) []byte {
@@ -80,9 +88,6 @@ func hasHeader(data []byte, index uint64) bool { return bytes.HasPrefix(data, he
 // findHeader returns where the length before the header of an entry begins, or
 // the end.
 func findHeader(data []byte, start, end int, index uint64) int {
-	if i := bytes.Index(data[start:end], append([]byte("}\x00"), 0)); i >= 0 && start+i+5 < end && hasHeader(data[start+i+5:end], index) {
-		return start + i + 1
-	}
 	pattern := headerStart(index)
 	for at := start; at < end; {
 		i := bytes.Index(data[at:end], pattern)

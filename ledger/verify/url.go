@@ -1,0 +1,282 @@
+package verify
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"civicledger/ledger/chain"
+	"civicledger/ledger/suite"
+)
+
+// Server is the Source of what a server shows by the C2SP tlog-tiles API under
+// a base URL. Entry bundles and hash tiles are fetched several at a time and
+// tried again when the network fails.
+func Server(base string) Source {
+	return &server{base: strings.TrimRight(base, "/"), client: &http.Client{Timeout: time.Minute}}
+}
+
+type server struct {
+	base   string
+	client *http.Client
+}
+
+const (
+	inFlight  = 8
+	attempts  = 4
+	maxBundle = chain.TileWidth * (2 + 0xffff)
+)
+
+// errAbsent says that the server does not have what its checkpoint signs.
+var errAbsent = errors.New("the server does not have it")
+
+func (s *server) name() string { return s.base }
+
+// get fetches a path; only errAbsent is the server's word, every other error
+// means that it could not be asked.
+func (s *server) get(ctx context.Context, path string, limit int64) ([]byte, error) {
+	var last error
+	for n := range attempts {
+		if n > 0 {
+			select {
+			case <-time.After(time.Duration(n*n) * 200 * time.Millisecond):
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}
+		data, again, err := s.getOnce(ctx, path, limit)
+		if err == nil || !again {
+			return data, err
+		}
+		last = err
+	}
+	return nil, last
+}
+
+func (s *server) getOnce(ctx context.Context, path string, limit int64) (data []byte, again bool, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.base+path, nil)
+	if err != nil {
+		return nil, false, err
+	}
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return nil, ctx.Err() == nil, err
+	}
+	defer resp.Body.Close()
+	switch {
+	case resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusGone:
+		return nil, false, fmt.Errorf("get %s: %w", path, errAbsent)
+	case resp.StatusCode != http.StatusOK:
+		again = resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests
+		return nil, again, fmt.Errorf("get %s: %s", path, resp.Status)
+	}
+	data, err = io.ReadAll(io.LimitReader(resp.Body, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		return nil, false, fmt.Errorf("get %s: more than %d bytes", path, limit)
+	}
+	return data, true, err
+}
+
+func (s *server) checkpoint(ctx context.Context, verifier note.Verifier) (*signed, []Defect, error) {
+	msg, err := s.get(ctx, "/checkpoint", 1<<20)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read checkpoint: %w", err)
+	}
+	c, err := chain.OpenCheckpoint(msg, verifier)
+	if err != nil {
+		return nil, []Defect{{Kind: KindCheckpoint, File: "/checkpoint", Message: err.Error()}}, nil
+	}
+	return &signed{c, msg}, nil, nil
+}
+
+// tilePath is the path of a tile or bundle: N in groups of three digits, all
+// but the last beginning with x; width below 256 makes it a partial one.
+func tilePath(level string, n uint64, width int) string {
+	path := fmt.Sprintf("%03d", n%1000)
+	for n /= 1000; n > 0; n /= 1000 {
+		path = fmt.Sprintf("x%03d/%s", n%1000, path)
+	}
+	path = "/tile/" + level + "/" + path
+	if width < chain.TileWidth {
+		path += fmt.Sprintf(".p/%d", width)
+	}
+	return path
+}
+
+// tile fetches a tile of a width: where the server has dropped the partial
+// one, the full one serves.
+func (s *server) tile(ctx context.Context, level string, n uint64, width int, limit int64) ([]byte, error) {
+	data, err := s.get(ctx, tilePath(level, n, width), limit)
+	if errors.Is(err, errAbsent) && width < chain.TileWidth {
+		return s.get(ctx, tilePath(level, n, chain.TileWidth), limit)
+	}
+	return data, err
+}
+
+// hashes fetches a hash tile.
+func (s *server) hashes(ctx context.Context, level int, n uint64, width int) ([]chain.Hash, error) {
+	data, err := s.tile(ctx, fmt.Sprint(level), n, width, chain.TileWidth*suite.HashSize)
+	if err != nil {
+		return nil, err
+	}
+	if len(data) < width*suite.HashSize {
+		return nil, fmt.Errorf("%s: %d bytes: %w", tilePath(fmt.Sprint(level), n, width), len(data), errAbsent)
+	}
+	hashes := make([]chain.Hash, width)
+	for i := range hashes {
+		hashes[i] = chain.Hash(data[i*suite.HashSize:])
+	}
+	return hashes, nil
+}
+
+// fetched is a bundle under way.
+type fetched struct {
+	n     uint64
+	width int
+	data  []byte
+	tile  []chain.Hash
+	err   error // of the bundle
+	tErr  error // of the tile
+	done  chan struct{}
+}
+
+func (s *server) read(ctx context.Context, size uint64, out *reader) error {
+	if size == 1<<63 {
+		return errors.New("without a checkpoint the size of the log is not known")
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	queue := make(chan *fetched, inFlight)
+	go func() {
+		defer close(queue)
+		for n := uint64(0); n*chain.TileWidth < size && ctx.Err() == nil; n++ {
+			f := &fetched{n: n, width: int(min(chain.TileWidth, size-n*chain.TileWidth)), done: make(chan struct{})}
+			go s.fetch(ctx, f)
+			select {
+			case queue <- f:
+			case <-ctx.Done():
+			}
+		}
+	}()
+	upper := &upperTiles{suite: suite.Default()}
+	for f := range queue {
+		<-f.done
+		if f.err != nil && !errors.Is(f.err, errAbsent) {
+			return f.err
+		}
+		if f.tErr != nil && !errors.Is(f.tErr, errAbsent) {
+			return f.tErr
+		}
+		if err := s.put(f, out); err != nil {
+			return err
+		}
+		if out.suite != nil {
+			upper.suite = out.suite
+		}
+		upper.add(f)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return s.checkUpper(ctx, upper, size, out)
+}
+
+func (s *server) fetch(ctx context.Context, f *fetched) {
+	defer close(f.done)
+	f.data, f.err = s.tile(ctx, "entries", f.n, f.width, maxBundle)
+	if f.err == nil || errors.Is(f.err, errAbsent) {
+		f.tile, f.tErr = s.hashes(ctx, 0, f.n, f.width)
+	}
+}
+
+// put makes a batch of a bundle: each entry with the hash that the tile states.
+func (s *server) put(f *fetched, out *reader) error {
+	first := f.n * chain.TileWidth
+	last := first + uint64(f.width) - 1
+	path := tilePath("entries", f.n, f.width)
+	if f.tErr != nil {
+		out.defects.add(Defect{Kind: KindTile, First: first, Last: last, File: tilePath("0", f.n, f.width), Message: f.tErr.Error()})
+	}
+	if f.err != nil {
+		return nil // the judge finds the gap
+	}
+	items := make([]item, f.width)
+	at := 0
+	for i := range items {
+		items[i] = item{file: path, offset: int64(at)}
+		if f.tile != nil {
+			items[i].after = &f.tile[i]
+		}
+		if at+2 > len(f.data) {
+			continue
+		}
+		stop := at + 2 + int(binary.BigEndian.Uint16(f.data[at:]))
+		if stop > len(f.data) {
+			at = len(f.data)
+			continue
+		}
+		items[i].raw = f.data[at+2 : stop : stop]
+		at = stop
+	}
+	return out.put(&batch{first: first, items: items})
+}
+
+// upperTiles collects the roots of the full leaf tiles that were served.
+type upperTiles struct {
+	suite *suite.Suite
+	roots []chain.Hash
+	torn  bool // a tile is missing: what is above cannot be compared
+}
+
+func (u *upperTiles) add(f *fetched) {
+	u.torn = u.torn || f.tile == nil
+	if !u.torn && f.width == chain.TileWidth {
+		u.roots = append(u.roots, mth(u.suite, f.tile))
+	}
+}
+
+// checkUpper compares the served tiles above the leaves with those that the
+// leaf tiles make. The leaf tiles themselves are compared entry by entry.
+func (s *server) checkUpper(ctx context.Context, u *upperTiles, size uint64, out *reader) error {
+	row := u.roots
+	for level := 1; len(row) > 0 && !u.torn; level++ {
+		var above []chain.Hash
+		for n := 0; n*chain.TileWidth < len(row); n++ {
+			want := row[n*chain.TileWidth : min(len(row), (n+1)*chain.TileWidth)]
+			got, err := s.hashes(ctx, level, uint64(n), len(want))
+			if err != nil && !errors.Is(err, errAbsent) {
+				return err
+			}
+			s.compare(level, n, want, got, err, size, out)
+			if len(want) == chain.TileWidth {
+				above = append(above, mth(u.suite, want))
+			}
+		}
+		row = above
+	}
+	return nil
+}
+
+func (s *server) compare(level, n int, want, got []chain.Hash, err error, size uint64, out *reader) {
+	span := uint64(1) << (8 * level)
+	file := tilePath(fmt.Sprint(level), uint64(n), len(want))
+	if err != nil {
+		first := uint64(n) * chain.TileWidth * span
+		out.defects.add(Defect{Kind: KindTile, First: first, Last: min(size, first+uint64(len(want))*span) - 1, File: file, Message: err.Error()})
+		return
+	}
+	for i := range want {
+		if want[i] != got[i] {
+			first := (uint64(n)*chain.TileWidth + uint64(i)) * span
+			out.defects.add(Defect{Kind: KindTile, First: first, Last: first + span - 1, File: file, Offset: int64(i * suite.HashSize),
+				Message: "the served hash is not that of the leaf tiles below it"})
+		}
+	}
+}
