@@ -1,0 +1,30 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"civicledger/ledger/verify"
+)
+
+// newVerifyCommand is civicverify under the name of the ledger's own binary.
+func newVerifyCommand() *cobra.Command {
+	var q verify.Request
+	c := &cobra.Command{
+		Use:     "verify (--data DIR | --url URL) --key VERIFIER-KEY",
+		Short:   "Verify a whole log: entries, links, signatures, rights, checkpoint",
+		Long:    verify.Usage,
+		Example: "  civicledger verify --data ./data --key ./data/log.pub",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if code := verify.Command(c.Context(), q, c.OutOrStdout(), c.ErrOrStderr()); code != 0 {
+				return &exitError{code: code}
+			}
+			return nil
+		},
+	}
+	c.Flags().StringVar(&q.Data, "data", "", "data directory of a ledger: stopped, copied, or live (up to its checkpoint)")
+	c.Flags().StringVar(&q.URL, "url", "", "base URL of a server that shows its log (C2SP tlog-tiles)")
+	c.Flags().StringVar(&q.Key, "key", "", "the ledger's verifier key, or a file that holds it")
+	c.Flags().BoolVar(&q.JSON, "json", false, "report as versioned JSON")
+	return c
+}
