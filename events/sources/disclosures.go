@@ -82,13 +82,13 @@ func announcedSums(row *record, d *catalogue.DisclosurePublished) error {
 	return nil
 }
 
-// finerThanFen reports a decimal number with more decimals than money has.
+// finerThanFen reports a decimal number with three or four decimals.
 func finerThanFen(text string) bool {
 	_, err := money.ParseScaled(text, 2)
 	if !errors.Is(err, money.ErrDecimal) {
 		return false
 	}
-	_, err = money.ParseScaled(text, 6)
+	_, err = money.ParseScaled(text, 4)
 	return err == nil
 }
 

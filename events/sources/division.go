@@ -31,3 +31,16 @@ func (sp *speaker) division(column, name string) (string, error) {
 	}
 	return "", badCell(column, name, "has no jurisdiction in the table of this kind: give --jurisdiction with its GB/T 2260 code")
 }
+
+// webAddress is the cell where it is a URL; what else stands there ("no
+// address given") is a remark.
+func webAddress(row *record, column string) (url, remark string) {
+	text := row.text(column)
+	if strings.HasPrefix(text, "http://") || strings.HasPrefix(text, "https://") {
+		return text, ""
+	}
+	if text == "" {
+		return "", ""
+	}
+	return "", column + ": " + text
+}

@@ -55,11 +55,11 @@ var pseudonym = regexp.MustCompile(`^[PR][0-9]{5,8}$`)
 func organisationName(text string) (string, bool) {
 	name, ok := withoutRemark(strings.Join(strings.Fields(text), " "))
 	name = strings.TrimRight(name, " .。;；,，")
+	if !hasHan(name) {
+		return name, ok && latinEnding.MatchString(name)
+	}
 	if !ok || len([]rune(name)) < 4 || listLike.MatchString(name) || startsWithPerson(name) {
 		return "", false
-	}
-	if !hasHan(name) {
-		return name, latinEnding.MatchString(name)
 	}
 	return name, organisationEnding.MatchString(collective.ReplaceAllString(name, ""))
 }
@@ -75,11 +75,20 @@ var (
 		`专户|账户|帐户|图书馆|博物馆|大使馆|领事馆|公园|车站|加油站|收费站|工作站|电视台|教堂|[寺庵庙]|街道|社区)$`)
 	latinEnding = regexp.MustCompile(`(?i)(\bLTD|\bLIMITED|\bINC|\bCORP|\bCORPORATION|\bLLC|\bGMBH|\bFOUNDATION|\bASSOCIATION|\bUNIVERSITY|\bSCHOOL|\bBANK|\bHOSPITAL)$`)
 	collective  = regexp.MustCompile(`(及|的|全体|部分|内部|爱心|干部|退休|党员|志愿者)*(员工|职工|师生|教师|教职工|干部|人员|干警|业主|同仁|党员|村民|居民|会员|学生|同学)+$`)
-	personAhead = regexp.MustCompile(`^\p{Han}{2,3} `)
+	personAhead = regexp.MustCompile(`^\p{Han}{2,3} |^[` + surnames + `]\p{Han}{1,5}[（(]?(` + provinces + `)`)
+	placeAhead  = regexp.MustCompile(`^(` + provinces + `)`)
 )
 
-// startsWithPerson: two or three characters set apart by a space are a name.
-func startsWithPerson(name string) bool { return personAhead.MatchString(name) }
+const (
+	surnames = `王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎余潘杜戴夏钟汪田任姜范方石姚谭廖邹熊金陆郝孔白崔康毛邱秦江史顾侯邵孟龙万段雷钱汤尹黎易常武乔贺赖龚文庞樊兰殷施陶洪翟安颜倪严牛温芦季俞章鲁葛伍韦申尤毕聂丛焦向柳邢路岳齐沿梅莫庄辛管祝左涂谷祁时舒耿牟卜路詹关苗凌费纪靳盛童欧甄项曲成游阳裴席卫查屈鲍位覃霍翁隋植甘景薄单包司柏宁柯阮桂闵解强柴华车冉房边窦`
+	provinces = `北京|天津|上海|重庆|河北|山西|内蒙古|辽宁|吉林|黑龙江|江苏|浙江|安徽|福建|江西|山东|河南|湖北|湖南|广东|广西|海南|四川|贵州|云南|西藏|陕西|甘肃|青海|宁夏|新疆`
+)
+
+// startsWithPerson: two or three characters set apart by a space are a name,
+// and so, likely, is what begins with a family name and stands before a province.
+func startsWithPerson(name string) bool {
+	return personAhead.MatchString(name) && !placeAhead.MatchString(name)
+}
 
 // withoutRemark cuts brackets at the end of the text. It is false where
 // brackets do not close, or hold more than a short qualifier in the middle.

@@ -178,8 +178,8 @@ func beyond(earlier, later catalogue.DrawFigures) (added catalogue.DrawFigures, 
 		"injected": {earlier.Injected == nil, equal(earlier.Injected, later.Injected), func() {
 			added.Injected, added.InjectedFrom = later.Injected, later.InjectedFrom
 		}},
-		"prizes":  {earlier.Prizes == nil, later.Prizes == nil || reflect.DeepEqual(earlier.Prizes, later.Prizes), func() { added.Prizes = later.Prizes }},
-		"bonus":   {earlier.BonusPrizes == nil, later.BonusPrizes == nil || reflect.DeepEqual(earlier.BonusPrizes, later.BonusPrizes), func() { added.BonusPrizes = later.BonusPrizes }},
+		"prizes":  tiersBeyond(earlier.Prizes, later.Prizes, &added.Prizes),
+		"bonus":   tiersBeyond(earlier.BonusPrizes, later.BonusPrizes, &added.BonusPrizes),
 		"winners": {earlier.Winners == "", later.Winners == "" || earlier.Winners == later.Winners, func() { added.Winners = later.Winners }},
 		"message": {earlier.Message == "", later.Message == "" || earlier.Message == later.Message, func() { added.Message = later.Message }},
 	}
@@ -195,6 +195,33 @@ func beyond(earlier, later catalogue.DrawFigures) (added catalogue.DrawFigures, 
 		}
 	}
 	return added, names, differs
+}
+
+// tiersBeyond compares prize tables tier by tier.
+func tiersBeyond(earlier, later []catalogue.Prize, into *[]catalogue.Prize) figure {
+	var missing []catalogue.Prize
+	differs := false
+	for _, p := range later {
+		i := slices.IndexFunc(earlier, func(e catalogue.Prize) bool { return e.Tier == p.Tier })
+		if i < 0 {
+			missing = append(missing, p)
+		} else if !reflect.DeepEqual(earlier[i], p) {
+			differs = true
+		}
+	}
+	return figure{lacking: !differs, same: !differs && len(missing) == 0, take: func() { *into = missing }}
+}
+
+// mergedTiers is the later table with the tiers that only the earlier one has.
+func mergedTiers(earlier, later []catalogue.Prize) []catalogue.Prize {
+	all := slices.Clone(later)
+	for _, p := range earlier {
+		if !slices.ContainsFunc(later, func(l catalogue.Prize) bool { return l.Tier == p.Tier }) {
+			all = append(all, p)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b catalogue.Prize) int { return int(a.Tier - b.Tier) })
+	return all
 }
 
 // equal is true where later says nothing new.
@@ -221,12 +248,8 @@ func merged(earlier, later catalogue.DrawSettled) catalogue.DrawSettled {
 	if later.Injected == nil {
 		all.Injected, all.InjectedFrom = earlier.Injected, earlier.InjectedFrom
 	}
-	if later.Prizes == nil {
-		all.Prizes = earlier.Prizes
-	}
-	if later.BonusPrizes == nil {
-		all.BonusPrizes = earlier.BonusPrizes
-	}
+	all.Prizes = mergedTiers(earlier.Prizes, later.Prizes)
+	all.BonusPrizes = mergedTiers(earlier.BonusPrizes, later.BonusPrizes)
 	if later.Winners == "" {
 		all.Winners = earlier.Winners
 	}

@@ -68,9 +68,10 @@ func readSanction(sp *speaker, row *record) (s sanction, err error) {
 	if s.date, remark, err = lastDay(row.number("date")); err != nil {
 		return s, err
 	}
+	url, noURL := webAddress(row, "url")
 	s.common = catalogue.Common{
-		Note:       joined(row.text("note"), remark),
-		Evidence:   row.text("url"),
+		Note:       joined(row.text("note"), remark, noURL),
+		Evidence:   url,
 		Provenance: provenance(row, sp, "event_id", ""),
 	}
 	return s, nil

@@ -24,9 +24,9 @@ type said struct {
 // speaker turns what a row says into event lines.
 type speaker struct {
 	Options
-	source       string
-	zone         *time.Location
-	elsewhere    string // jurisdiction where neither options nor row name one
+	source    string
+	zone      *time.Location
+	elsewhere string // jurisdiction where neither options nor row name one
 }
 
 func newSpeaker(s *Source, opts Options) (*speaker, error) {

@@ -34,7 +34,8 @@ func sayWelfareFund(sp *speaker, row *record) ([]said, error) {
 		return nil, err
 	}
 	figure.Scope = scope
-	common := catalogue.Common{Evidence: row.text("url"), Provenance: provenance(row, sp, "fact_id", "")}
+	common := catalogue.Common{Provenance: provenance(row, sp, "fact_id", "")}
+	common.Evidence, common.Note = webAddress(row, "url")
 	typ, data := figureEvent(row.text("kind"), figure, common)
 	if typ == "" {
 		return nil, badCell("kind", row.text("kind"), "is no measure this kind knows")
