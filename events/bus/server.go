@@ -50,6 +50,10 @@ type Server struct {
 // process and, as far as JetStream keeps its word, of power: every write is
 // synced before it is acknowledged.
 func StartServer(ctx context.Context, cfg ServerConfig) (*Server, error) {
+	return startServer(ctx, cfg, rand.Text())
+}
+
+func startServer(ctx context.Context, cfg ServerConfig, secret string) (*Server, error) {
 	if cfg.StoreDir == "" {
 		return nil, errors.New("start bus: no directory given")
 	}
@@ -63,8 +67,8 @@ func StartServer(ctx context.Context, cfg ServerConfig) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start bus: %w", err)
 	}
-	s := &Server{secret: rand.Text(), log: cfg.Logger}
-	s.ns, err = server.NewServer(options(cfg, host, port, s.secret))
+	s := &Server{secret: secret, log: cfg.Logger}
+	s.ns, err = server.NewServer(options(cfg, host, port, secret))
 	if err != nil {
 		return nil, fmt.Errorf("start bus: %w", err)
 	}

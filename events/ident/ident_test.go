@@ -197,6 +197,46 @@ func TestToken(t *testing.T) {
 	}
 }
 
+func TestCityKey_Text(t *testing.T) {
+	k, err := NewCityKey(3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := ParseCityKey(k.Text())
+	if err != nil || got.Epoch != 3 || string(got.Secret) != string(k.Secret) {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	other, _ := NewCityKey(3)
+	if string(other.Secret) == string(k.Secret) {
+		t.Error("two keys are one")
+	}
+	lines := strings.Split(k.Text(), "\n")
+	for name, text := range map[string]string{
+		"empty": "", "no head": lines[1] + "\n" + lines[2] + "\n", "CRLF": strings.ReplaceAll(k.Text(), "\n", "\r\n"),
+		"no LF at the end": strings.TrimSuffix(k.Text(), "\n"), "more": k.Text() + "x\n", "epoch 0": strings.Replace(k.Text(), "\n3\n", "\n0\n", 1),
+		"epoch 03": strings.Replace(k.Text(), "\n3\n", "\n03\n", 1), "short": lines[0] + "\n3\nAAAA\n",
+	} {
+		if _, err := ParseCityKey(text); !errors.Is(err, ErrCityKeyText) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := NewCityKey(0); !errors.Is(err, ErrEpoch) {
+		t.Error(err)
+	}
+	token, err := k.Token("resident", "11010519491231002X")
+	if err != nil || !strings.HasPrefix(token, "st1.3.") {
+		t.Error(token, err)
+	}
+}
+
+func TestValidResidentID(t *testing.T) {
+	for id, want := range map[string]bool{"11010519491231002x": true, "110105491231002": true, "110105194912310021": false, "": false, "1101051949123100字": false} {
+		if ValidResidentID(id) != want {
+			t.Errorf("%q: %v", id, !want)
+		}
+	}
+}
+
 func TestIsToken_Refuses(t *testing.T) {
 	good := "st1.1.abcdefghijklmnopqrstuvwxya"
 	if !IsToken([]byte(good)) {

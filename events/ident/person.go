@@ -72,7 +72,7 @@ func Personal(s []byte) PersonalKind {
 	}
 	text := digits[:n]
 	switch {
-	case n == 18 && residentID(text):
+	case n == 18 && soundResidentID(text) && !isSoundOrgCode(string(text)):
 		return ResidentID
 	case n == 15 && (string(text[:4]) == "0086"), n == 13 && string(text[:2]) == "86":
 		text = text[n-11:]
@@ -85,12 +85,20 @@ func Personal(s []byte) PersonalKind {
 	return NotPersonal
 }
 
-func residentID(s []byte) bool {
+// ValidResidentID reports whether id, once normalised, is an 18-digit resident
+// number whose parts hold. It is for those who enter one; IsResidentID is for
+// those who must notice one among other things.
+func ValidResidentID(id string) bool {
+	normal := NormaliseID(id)
+	return len(normal) == 18 && each(normal[:17], isDigit) && soundResidentID([]byte(normal))
+}
+
+func soundResidentID(s []byte) bool {
 	if s[0] != '9' && !isProvince(string(s[:2])) {
 		return false
 	}
 	date := [10]byte{s[6], s[7], s[8], s[9], '-', s[10], s[11], '-', s[12], s[13]}
-	return IsDate(date[:]) && residentCheck(string(s)) == s[17] && !isSoundOrgCode(string(s))
+	return IsDate(date[:]) && residentCheck(string(s)) == s[17]
 }
 
 // digitsOf writes the digits of s without what people put around and between
