@@ -87,15 +87,3 @@ func titleOf(code string) Title {
 	t := projections.Titles[code]
 	return Title{ZH: t.ZH, EN: t.EN}
 }
-
-// pageOf turns rows of a table into a page of an answer.
-func pageOf[R, T any](asOf AsOf, rows projections.Rows[R], err error, each func(*R) T) (*Page[T], error) {
-	if err != nil {
-		return nil, err
-	}
-	page := &Page[T]{AsOf: asOf, Items: make([]T, 0, len(rows.Items)), Next: rows.Next}
-	for _, row := range rows.Items {
-		page.Items = append(page.Items, each(row))
-	}
-	return page, nil
-}

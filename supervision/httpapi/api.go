@@ -38,11 +38,11 @@ const defaultWait = 10 * time.Second
 
 // server is one API. Nothing in it changes after New.
 type server struct {
-	desk *supervision.Desk
-	wait time.Duration
-	log  *slog.Logger
-	mux  *http.ServeMux
-	api  huma.API
+	desk    *supervision.Desk
+	wait    time.Duration
+	log     *slog.Logger
+	mux     *http.ServeMux
+	api     huma.API
 	version string
 }
 
@@ -61,7 +61,7 @@ func New(cfg Config) http.Handler {
 	}
 	s.api = humago.New(s.mux, s.humaConfig())
 	for _, routes := range []func(){
-		s.entryRoutes, s.otherRoutes,
+		s.fundRoutes, s.entryRoutes, s.otherRoutes,
 	} {
 		routes()
 	}
