@@ -18,12 +18,12 @@ type CampaignOpened struct {
 	Common
 }
 
-// Donor is who gave, as far as it may be said.
+// Donor is who gave, as far as it may be said: an organisation by code or name,
+// a person by token or not at all. A masked name is still a name.
 type Donor struct {
 	Kind         string        `json:"kind"` // org, person, anonymous, unstated
 	Organisation *ident.OrgRef `json:"organisation,omitzero"`
 	Token        string        `json:"token,omitzero"`
-	Label        string        `json:"label,omitzero"` // the publisher's own pseudonym or masked name
 }
 
 // Goods is one kind of goods in a donation or an issue.
@@ -137,8 +137,7 @@ var donorField = object("donor", "Who gave, as far as it may be said (慈善法 
 	},
 	shown(`"org"`, enum("kind", "What kind of donor.", "org", "person", "anonymous", "unstated")),
 	shown(`{"name":"示例制药股份有限公司"}`, opt(org("organisation", "The organisation that gave."))),
-	opt(token("token", tokenDoc)),
-	opt(text("label", 100, "The publisher's own pseudonym or masked name, never a full name.")))
+	opt(token("token", tokenDoc)))
 
 var _ = define[CampaignOpened](familyCharity, Type{
 	Name: "charity.campaign.opened.v1", TitleEN: "Fundraising campaign opened", TitleZH: "募捐活动备案",

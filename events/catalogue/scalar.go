@@ -28,7 +28,7 @@ func (g got) keep(enum map[string]string) string {
 
 var orgFields = []Field{
 	{Name: "code", Kind: Text, Min: 1, Max: 60, Doc: "统一社会信用代码 (18 characters), or the number in a foreign register as XX-REG-number."},
-	{Name: "name", Kind: Text, Min: 1, Max: 1500, Doc: "Name as published."},
+	{Name: "name", Kind: Text, Min: 1, Max: 300, Doc: "Name as published, never with names of persons."},
 }
 
 var orgRules = []Rule{atLeastOne("code", "name")}
