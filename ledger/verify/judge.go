@@ -27,7 +27,8 @@ type judge struct {
 	recorded int64
 	tree     leaves
 	suspects []suspect
-	gaps     []Standing // entries that could not be read
+	moved    map[uint64]chain.Hash // entries at a wrong place, by the index in their header
+	gaps     []Standing            // entries that could not be read
 
 	sub      *assembly // the submission that is not complete yet
 	skipping bool      // up to the next submission, because of damage
@@ -152,22 +153,29 @@ func (j *judge) parsed(i uint64, it *item) {
 	h := &it.header
 	if h.Index != i {
 		j.defects.add(Defect{Kind: KindOrder, First: i, Last: i, File: it.file, Offset: it.offset, Message: fmt.Sprintf("here stands the entry whose header says index %d", h.Index)})
+		j.suspect(chain.Hash{}, false)
+		if j.moved == nil {
+			j.moved = map[uint64]chain.Hash{}
+		}
+		if len(j.moved) < maxKept {
+			j.moved[h.Index] = it.leaf
+		}
 		j.lost = true
 		j.interrupt()
 		return
 	}
 	if h.Recorded < j.recorded {
-		j.defects.add(Defect{Kind: KindOrder, First: i, Last: i, scope: [2]uint64{max(i, 1) - 1, i}, Message: fmt.Sprintf("recorded at %d, before the entry before it (%d)", h.Recorded, j.recorded)})
+		j.defects.add(Defect{Kind: KindOrder, First: i, Last: i, scope: scope(max(i, 1)-1, i), Message: fmt.Sprintf("recorded at %d, before the entry before it (%d)", h.Recorded, j.recorded)})
 	} else if it.recorded != nil && *it.recorded != h.Recorded {
-		j.defects.add(Defect{Kind: KindOrder, First: i, Last: i, scope: [2]uint64{i, i}, Message: fmt.Sprintf("recorded at %d, its frame at %d", h.Recorded, *it.recorded)})
+		j.defects.add(Defect{Kind: KindOrder, First: i, Last: i, scope: scope(i, i), Message: fmt.Sprintf("recorded at %d, its frame at %d", h.Recorded, *it.recorded)})
 	}
 	j.recorded = h.Recorded
 	j.keys.add(it.key, i)
 	switch {
 	case it.envErr != nil:
-		j.defects.add(Defect{Kind: KindEnvelope, First: i, Last: i, scope: [2]uint64{i, i}, Message: it.envErr.Error()})
+		j.defects.add(Defect{Kind: KindEnvelope, First: i, Last: i, scope: scope(i, i), Message: it.envErr.Error()})
 	case it.key != h.EventKey:
-		j.defects.add(Defect{Kind: KindEventKey, First: i, Last: i, scope: [2]uint64{i, i}, Message: fmt.Sprintf("the header's event key is not that of %s, source %q, id %q", h.Agency, it.envelope.Source, it.envelope.ID)})
+		j.defects.add(Defect{Kind: KindEventKey, First: i, Last: i, scope: scope(i, i), Message: fmt.Sprintf("the header's event key is not that of %s, source %q, id %q", h.Agency, it.envelope.Source, it.envelope.ID)})
 	}
 	j.assemble(i, it)
 }
@@ -184,7 +192,7 @@ func (j *judge) assemble(i uint64, it *item) {
 	case j.skipping:
 		return
 	case j.sub == nil || !j.sub.continues(h):
-		j.defects.add(Defect{Kind: KindSubmission, First: i, Last: i, scope: [2]uint64{max(i, 1) - 1, i}, Message: fmt.Sprintf("says it is event %d of %d of a submission of %s, which the entry before does not continue into", h.Position, h.Count, h.Agency)})
+		j.defects.add(Defect{Kind: KindSubmission, First: i, Last: i, scope: scope(max(i, 1)-1, i), Message: fmt.Sprintf("says it is event %d of %d of a submission of %s, which the entry before does not continue into", h.Position, h.Count, h.Agency)})
 		j.interrupt()
 		return
 	}
@@ -200,7 +208,7 @@ func (j *judge) assemble(i uint64, it *item) {
 
 func (j *judge) cutSubmission(next uint64) {
 	first := j.sub.header.Index
-	j.defects.add(Defect{Kind: KindSubmission, First: first, Last: next - 1, scope: [2]uint64{first, next},
+	j.defects.add(Defect{Kind: KindSubmission, First: first, Last: next - 1, scope: scope(first, next),
 		Message: fmt.Sprintf("a submission of %d events ends after %d", j.sub.header.Count, len(j.sub.lines))})
 }
 
@@ -307,5 +315,5 @@ func (a *assembly) refused(refusal *roster.Refusal) Defect {
 // defect concerns the whole submission.
 func (a *assembly) defect(kind, message string) Defect {
 	first, last := a.header.Index, a.header.Index+uint64(len(a.lines)-1)
-	return Defect{Kind: kind, First: first, Last: last, scope: [2]uint64{first, last}, Message: message}
+	return Defect{Kind: kind, First: first, Last: last, scope: scope(first, last), Message: message}
 }

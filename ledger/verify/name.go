@@ -64,11 +64,11 @@ func (j *judge) follows(d *Defect, damaged []uint64, exact bool) bool {
 	if d.Kind == KindGenesis && d.First == 0 && contains(damaged, 0, 0) {
 		return true
 	}
-	if d.scope == [2]uint64{} && d.Kind != KindSignature && d.Kind != KindRights {
+	if d.scope == [2]uint64{} {
 		return false
 	}
-	return contains(damaged, d.scope[0], d.scope[1]) || slices.ContainsFunc(j.gaps, func(g Standing) bool {
-		return g.First <= d.scope[1] && g.Last >= d.scope[0]
+	return contains(damaged, d.scope[0], d.scope[1]-1) || slices.ContainsFunc(j.gaps, func(g Standing) bool {
+		return g.First < d.scope[1] && g.Last >= d.scope[0]
 	})
 }
 

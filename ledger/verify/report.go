@@ -52,8 +52,10 @@ type Defect struct {
 	Offset  int64  `json:"offset,omitempty"`
 	Message string `json:"message"`
 
-	scope [2]uint64 // entries whose damage explains it; zeros: none does
+	scope [2]uint64 // entries [0], up to and without [1], whose damage explains it; zeros: none does
 }
+
+func scope(first, last uint64) [2]uint64 { return [2]uint64{first, last + 1} }
 
 // Standing is a range of entries that stands in spite of defects elsewhere.
 type Standing struct {

@@ -141,6 +141,9 @@ const maxTrials = 512
 func (j *judge) choose() bool {
 	for i := range j.suspects {
 		s := &j.suspects[i]
+		if hash, ok := j.moved[s.index]; ok && !slices.Contains(s.stated, hash) {
+			s.stated = append(s.stated, hash)
+		}
 		// A header that is damaged itself states nothing reliable about the entry before.
 		nextToo := i+1 < len(j.suspects) && j.suspects[i+1].index == s.index+1
 		if s.computed != nil && nextToo && len(s.stated) == 1 {
@@ -236,11 +239,11 @@ func (j *judge) judgeRepeated() {
 	replayed := map[uint64]bool{}
 	j.digests.repeated(func(first, again uint64) {
 		replayed[again] = true
-		j.defects.add(Defect{Kind: KindRepeated, First: again, Last: again, scope: [2]uint64{again, again}, Message: fmt.Sprintf("the submission that begins at %d, said again (a replay)", first)})
+		j.defects.add(Defect{Kind: KindRepeated, First: again, Last: again, scope: scope(again, again), Message: fmt.Sprintf("the submission that begins at %d, said again (a replay)", first)})
 	})
 	j.keys.repeated(func(first, again uint64) {
 		if !replayed[again] {
-			j.defects.add(Defect{Kind: KindRepeated, First: again, Last: again, scope: [2]uint64{again, again}, Message: fmt.Sprintf("says again what entry %d says: same agency, source and id", first)})
+			j.defects.add(Defect{Kind: KindRepeated, First: again, Last: again, scope: scope(again, again), Message: fmt.Sprintf("says again what entry %d says: same agency, source and id", first)})
 		}
 	})
 }

@@ -15,31 +15,39 @@ import (
 func salvage(data []byte, next uint64) []item {
 	var items []item
 	for at := 0; at < len(data); {
-		body, rest, limit := salvageFrame(data[at:])
-		items = append(items, salvageBody(data, at+body, at+rest, next+uint64(len(items)), limit)...)
-		at += rest
+		h, whole, end := salvageHeader(data[at:])
+		found := salvageBody(data, min(at+frame.HeaderSize, at+end), at+end, next+uint64(len(items)), h.Count())
+		if whole && uint64(len(found)) == h.Count() && h.Prev.Size == next+uint64(len(items)) {
+			if h.Prev.Size > 0 {
+				found[0].before = &h.Prev.Last
+			}
+			found[len(found)-1].after = &h.Head.Last
+		}
+		items = append(items, found...)
+		at += end
 	}
 	return items
 }
 
-// salvageFrame says where the body of the frame at the beginning of data is
-// and how many entries it has at most.
-func salvageFrame(data []byte) (body, end int, limit uint64) {
+// salvageHeader returns the header of the frame at the beginning of data and
+// where the frame ends. If the header is not whole, it only bounds the count,
+// and the frame ends where another header is whole.
+func salvageHeader(data []byte) (h frame.Header, whole bool, end int) {
 	if h, err := frame.ParseHeader(data); err == nil {
-		return frame.HeaderSize, min(h.Size(), len(data)), h.Count()
+		return h, true, min(h.Size(), len(data))
 	}
-	body = min(frame.HeaderSize, len(data))
-	for at := body; at < len(data); at++ { // another bad frame may follow
+	h.Head.Size = chain.MaxFrame
+	for at := frame.HeaderSize; at < len(data); at++ {
 		i := bytes.IndexByte(data[at:], 0x89)
 		if i < 0 {
 			break
 		}
 		at += i
 		if _, err := frame.ParseHeader(data[at:]); err == nil {
-			return body, at, chain.MaxFrame
+			return h, false, at
 		}
 	}
-	return body, len(data), chain.MaxFrame
+	return h, false, len(data)
 }
 
 // salvageBody cuts a body into entries by their lengths and, where those make
