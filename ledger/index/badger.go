@@ -23,7 +23,7 @@ func damaged(format string, args ...any) error {
 	return fmt.Errorf("%w: %w; %s", ErrCorrupt, fmt.Errorf(format, args...), cure)
 }
 
-// profile is Badger in 150 MB: see DESIGN.md for each choice.
+// profile is Badger with bounded memory: see DESIGN.md for each choice.
 func profile(dir string, opts Options) badger.Options {
 	o := badger.DefaultOptions(dir)
 	o.Logger = logger{opts.Logger}
@@ -32,7 +32,9 @@ func profile(dir string, opts Options) badger.Options {
 	o.MetricsEnabled = false
 	o.DetectConflicts = false // one writer
 	o.ChecksumVerificationMode = options.OnTableRead
-	o.Compression = options.Snappy
+	o.Compression = options.Snappy // checkTable knows
+	o.BlockSize = blockSize
+	o.BloomFalsePositive = 0.001 // most keys that are looked up are new
 	o.MemTableSize = memTableSize
 	o.NumMemtables = 2
 	o.NumLevelZeroTables = 2

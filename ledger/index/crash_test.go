@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -376,4 +377,20 @@ func fileSize(t testing.TB, name string) int64 {
 		t.Fatal(err)
 	}
 	return info.Size()
+}
+
+// Read-only, an index that was killed is neither changed nor called damaged.
+func TestCrash_ReadOnly(t *testing.T) {
+	dir := t.TempDir()
+	cmd, _ := startWriter(t, dir, func() bool { return len(logsOf(dir)) > 0 })
+	kill(t, cmd)
+	before := contents(t, dir)
+	x, err := Open(dir, Options{Ledger: testLedger, ReadOnly: true})
+	if !errors.Is(err, ErrUnclean) || errors.Is(err, ErrCorrupt) {
+		t.Fatalf("open: %v, %v, want ErrUnclean", x, err)
+	}
+	if !slices.Equal(contents(t, dir), before) {
+		t.Error("the refusal changed the files")
+	}
+	checkAgrees(t, mustOpen(t, dir), 50_000, 1)
 }

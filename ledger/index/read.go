@@ -1,12 +1,10 @@
 package index
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -20,14 +18,11 @@ func (x *Index) Lookup(keys []chain.EventKey) (map[chain.EventKey]uint64, error)
 		return nil, err
 	}
 	defer x.closing.RUnlock()
-	// In order, neighbouring keys share a table's blocks in the cache.
-	sorted := slices.Clone(keys)
-	slices.SortFunc(sorted, func(a, b chain.EventKey) int { return bytes.Compare(a[:], b[:]) })
 	position := x.position.Load()
 	found := make(map[chain.EventKey]uint64)
 	err := x.db.View(func(txn *badger.Txn) error {
 		buf := eventKey(chain.EventKey{})
-		for _, k := range sorted {
+		for _, k := range keys {
 			copy(buf[1:], k[:])
 			index, ok, err := getIndex(txn, buf)
 			if err != nil {
