@@ -26,10 +26,10 @@ func (sp *speaker) donor(row *record) (catalogue.Donor, string, error) {
 		return catalogue.Donor{Kind: "org", Organisation: &ident.OrgRef{Name: org}}, "", nil
 	case "person", "person_masked":
 		donor := catalogue.Donor{Kind: "person"}
-		if len(sp.CityKey) == 0 || !isPseudonym(name) {
+		if sp.CityKey == nil || !isPseudonym(name) {
 			return donor, "", nil
 		}
-		token, err := sp.token("donor", name)
+		token, err := sp.CityKey.Token("donor", name)
 		donor.Token = token
 		return donor, "", err
 	case "anonymous", "unstated":

@@ -68,8 +68,8 @@ func (sp *speaker) recipient(row *record, d *catalogue.SubsidyPaid) (subject str
 	switch {
 	case name == "":
 		return "", badCell("recipient", "", "is empty: a payment needs somebody who was paid; complete the row or leave it out")
-	case isPseudonym(name) && len(sp.CityKey) > 0:
-		d.Beneficiary, err = sp.token("recipient", name)
+	case isPseudonym(name) && sp.CityKey != nil:
+		d.Beneficiary, err = sp.CityKey.Token("recipient", name)
 		return d.Beneficiary, err
 	}
 	d.Recipient = &ident.OrgRef{Name: name}

@@ -26,10 +26,9 @@ type Options struct {
 	Organisation ident.OrgRef // charity, payer or account holder
 	Encoding     string       // utf-8 (default), gbk or gb18030
 
-	// CityKey, of at least 32 bytes, turns the publisher's pseudonyms of natural
-	// persons into subject tokens of Epoch. Without it persons stay unnamed.
-	CityKey []byte
-	Epoch   uint32
+	// CityKey turns the publisher's pseudonyms of natural persons into subject
+	// tokens. Without it persons stay unnamed.
+	CityKey *ident.CityKey
 
 	// Earlier are captures of the same notices that were imported before
 	// (cwl-draws only): what they said is not said again.
@@ -86,12 +85,7 @@ func (s *Source) Read(ctx context.Context, r io.Reader, opts Options) iter.Seq2[
 			yield(Row{}, err)
 			return
 		}
-		speaker, err := newSpeaker(s, opts)
-		if err != nil {
-			yield(Row{}, err)
-			return
-		}
-		for row, err := range s.read(ctx, in, speaker) {
+		for row, err := range s.read(ctx, in, newSpeaker(s, opts)) {
 			if !yield(row, err) {
 				return
 			}

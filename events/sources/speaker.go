@@ -8,7 +8,6 @@ import (
 
 	"civicledger/events"
 	"civicledger/events/catalogue"
-	"civicledger/events/ident"
 )
 
 // said is an event before it has its envelope.
@@ -29,7 +28,7 @@ type speaker struct {
 	elsewhere string // jurisdiction where neither options nor row name one
 }
 
-func newSpeaker(s *Source, opts Options) (*speaker, error) {
+func newSpeaker(s *Source, opts Options) *speaker {
 	base := opts.SourceURI
 	if base == "" {
 		base = DefaultSourceURI
@@ -47,12 +46,7 @@ func newSpeaker(s *Source, opts Options) (*speaker, error) {
 	if sp.Campaign == "" {
 		sp.Campaign = s.defaults.Campaign
 	}
-	if len(opts.CityKey) > 0 {
-		if _, err := sp.token("person", "probe"); err != nil {
-			return nil, err
-		}
-	}
-	return sp, nil
+	return sp
 }
 
 // lines encodes every event of a row, or says why the row is bad.
@@ -142,9 +136,4 @@ func (sp *speaker) place(ofRow string) string {
 		return ofRow
 	}
 	return sp.elsewhere
-}
-
-// token is the subject token of a publisher's pseudonym.
-func (sp *speaker) token(kind, pseudonym string) (string, error) {
-	return ident.Token(sp.CityKey, sp.Epoch, kind, pseudonym)
 }

@@ -1,0 +1,303 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"civicledger/events/ident"
+	"civicledger/events/sources"
+)
+
+// lineSink takes event lines in order and returns when it has done with them.
+type lineSink func(ctx context.Context, lines iter.Seq2[[]byte, error]) error
+
+// importing is one run of the command.
+type importing struct {
+	sending // the way over the bus, --skip-bad and --json
+
+	source       *sources.Source
+	file         string
+	out          string
+	organisation string
+	cityKey      string
+	earlier      []string
+	options      sources.Options
+}
+
+// importCounts is the summary, versioned for programs. A row is said, bad, or
+// the same as in an earlier capture.
+type importCounts struct {
+	Format string `json:"format"`
+	Kind   string `json:"kind"`
+	File   string `json:"file"`
+	Rows   int    `json:"rows"`
+	Said   int    `json:"said"`
+	Same   int    `json:"same"`
+	Bad    int    `json:"bad"`
+	Events int    `json:"events"`
+}
+
+func newImportCommand() *cobra.Command {
+	var im importing
+	cmd := &cobra.Command{
+		Use:   "import KIND FILE",
+		Short: "Say the rows of a publisher's file as events",
+		Long: `Reads a file that an agency or a publisher really has, says each row as one event
+or more, and writes them to a file (--out), to standard output, or over the bus
+(--agency and --key). FILE may be gzip; "-" is standard input.
+
+Ids come from the publisher's row ids, or from the file's name and the row, and times
+from the dates in the file: importing a file again gives the same bytes, and over the
+bus what is recorded already is left out.
+
+A bad row is reported with its line, column and cure, and stops the import; with
+--skip-bad the rest goes on and the exit code is 1.
+
+` + kindsHelp(),
+		Example: examplesHelp(),
+		Args:    cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := im.prepare(args[0], args[1]); err != nil {
+				return err
+			}
+			return im.run(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	im.flags(cmd)
+	f := cmd.Flags()
+	f.StringVar(&im.out, "out", "", "write the events to this file, whole or not at all; - is standard output")
+	f.StringVar(&im.options.SourceURI, "source", "", "the agency's enrolled source URI (default urn:civicledger:agency:NAME)")
+	f.StringVar(&im.options.Jurisdiction, "jurisdiction", "", "code of every row (default: the row's own, or the kind's)")
+	f.StringVar(&im.options.Fund, "fund", "", "fund the money is filed under")
+	f.StringVar(&im.options.Campaign, "campaign", "", "campaign of donations, goods and disclosures")
+	f.StringVar(&im.options.Account, "account", "", "masked name of the account (default: the file's name)")
+	f.StringVar(&im.organisation, "organisation", "", "charity, payer or account holder: a name, or a code and a name")
+	f.StringVar(&im.options.Encoding, "encoding", "utf-8", "utf-8, gbk or gb18030")
+	f.StringVar(&im.cityKey, "city-key", "", "file of the city key: makes tokens of the publisher's pseudonyms")
+	f.StringArrayVar(&im.earlier, "earlier", nil, "cwl-draws: a capture imported before; only what it lacks is said (repeatable)")
+	return cmd
+}
+
+func kindsHelp() string {
+	var b strings.Builder
+	b.WriteString("Kinds:\n")
+	for _, s := range sources.Kinds() {
+		fmt.Fprintf(&b, "  %-16s %s\n", s.Kind, s.Title)
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+func examplesHelp() string {
+	var b strings.Builder
+	for _, s := range sources.Kinds() {
+		fmt.Fprintf(&b, "  civicledger import %s\n", s.Example)
+	}
+	b.WriteString("  civicledger import cwl-draws ssq-today.json --earlier ssq.json --out new.jsonl\n")
+	b.WriteString("  civicledger import donations donations.csv.gz --bus nats://127.0.0.1:4222 --agency wuhan-rc --key wuhan-rc.key")
+	return b.String()
+}
+
+// prepare turns flags into options.
+func (im *importing) prepare(kind, file string) error {
+	source, ok := sources.Lookup(kind)
+	if !ok {
+		return fmt.Errorf("no kind %q; there are:\n%s", kind, strings.TrimPrefix(kindsHelp(), "Kinds:\n"))
+	}
+	im.source, im.file = source, file
+	im.options.Name = filepath.Base(file)
+	if file == "-" {
+		im.options.Name = "stdin"
+	}
+	if im.options.SourceURI == "" && im.agency != "" {
+		im.options.SourceURI = "urn:civicledger:agency:" + im.agency
+	}
+	im.options.Organisation = organisationOf(im.organisation)
+	if im.cityKey != "" {
+		key, err := readCityKey(im.cityKey)
+		if err != nil {
+			return err
+		}
+		im.options.CityKey = &key
+	}
+	if (im.agency == "") != (im.keyFile == "") && im.out == "" {
+		return errors.New("over the bus both --agency and --key are needed; to write a file say --out")
+	}
+	return nil
+}
+
+// organisationOf reads a name, a code, or a code and a name behind it.
+func organisationOf(text string) ident.OrgRef {
+	first, rest, _ := strings.Cut(strings.TrimSpace(text), " ")
+	if ident.IsOrgCode(first) {
+		return ident.OrgRef{Code: first, Name: strings.TrimSpace(rest)}
+	}
+	return ident.OrgRef{Name: strings.TrimSpace(text)}
+}
+
+func (im *importing) run(ctx context.Context, stdin io.Reader, out, messages io.Writer) error {
+	in, closeIn, err := openInput(im.file, stdin)
+	if err != nil {
+		return err
+	}
+	defer closeIn()
+	closeEarlier, err := im.openEarlier()
+	defer closeEarlier()
+	if err != nil {
+		return err
+	}
+	counts := &importCounts{Format: "civicledger import v1", Kind: im.source.Kind, File: im.options.Name}
+	progress := newProgress(messages, im.options.Name)
+	rows := im.source.Read(ctx, progress.reading(in), im.options)
+	err = im.sink(out, messages)(ctx, im.lines(rows, counts, progress, messages))
+	progress.finish()
+	im.summarise(messages, counts)
+	return im.outcome(err, counts)
+}
+
+// outcome turns what became of the rows into an exit code.
+func (im *importing) outcome(err error, counts *importCounts) error {
+	var bad *sources.RowError
+	switch {
+	case errors.As(err, &bad):
+		return badNews("stopped at the first bad row: %v (say --skip-bad to leave such rows out)", bad)
+	case err != nil:
+		return err
+	case counts.Bad > 0:
+		return badNews("%d of %d rows are bad and were left out", counts.Bad, counts.Rows)
+	}
+	return nil
+}
+
+func (im *importing) openEarlier() (closeAll func(), err error) {
+	var files []*os.File
+	closeAll = func() {
+		for _, f := range files {
+			f.Close()
+		}
+	}
+	for _, name := range im.earlier {
+		f, err := os.Open(name)
+		if err != nil {
+			return closeAll, err
+		}
+		files = append(files, f)
+		im.options.Earlier = append(im.options.Earlier, f)
+	}
+	return closeAll, nil
+}
+
+// lines yields the events of good rows, and counts every row. A bad one ends
+// the sequence, or is reported and left out.
+func (im *importing) lines(rows iter.Seq2[sources.Row, error], counts *importCounts, progress *progress, messages io.Writer) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		for row, err := range rows {
+			var bad *sources.RowError
+			fatal := err != nil && !errors.As(err, &bad)
+			if !fatal {
+				counts.count(row, bad)
+				progress.row(counts)
+			}
+			if fatal || bad != nil && !im.skipBad {
+				yield(nil, err)
+				return
+			}
+			if bad != nil {
+				im.reportRow(messages, bad)
+				continue
+			}
+			for _, line := range row.Events {
+				if !yield(line, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (c *importCounts) count(row sources.Row, bad *sources.RowError) {
+	c.Rows++
+	c.Events += len(row.Events)
+	switch {
+	case bad != nil:
+		c.Bad++
+	case len(row.Events) == 0:
+		c.Same++
+	default:
+		c.Said++
+	}
+}
+
+// sink chooses where the events go.
+func (im *importing) sink(out, messages io.Writer) lineSink {
+	switch {
+	case im.out == "-", im.out == "" && im.agency == "":
+		return func(_ context.Context, lines iter.Seq2[[]byte, error]) error { return writeEvents(out, lines) }
+	case im.out != "":
+		return func(_ context.Context, lines iter.Seq2[[]byte, error]) error { return writeEventsFile(im.out, lines) }
+	}
+	return func(ctx context.Context, lines iter.Seq2[[]byte, error]) error {
+		return im.sending.run(ctx, lines, out, messages)
+	}
+}
+
+func writeEvents(w io.Writer, lines iter.Seq2[[]byte, error]) error {
+	buffered := bufio.NewWriterSize(w, 256<<10)
+	for line, err := range lines {
+		if err != nil {
+			return errors.Join(err, buffered.Flush())
+		}
+		if _, err := buffered.Write(append(line, '\n')); err != nil {
+			return fmt.Errorf("write events: %w", err)
+		}
+	}
+	return buffered.Flush()
+}
+
+// writeEventsFile writes beside the file and renames, so that an import that
+// stops leaves no half of it behind.
+func writeEventsFile(name string, lines iter.Seq2[[]byte, error]) error {
+	temporary, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*.part")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temporary.Name())
+	err = writeEvents(temporary, lines)
+	if err := errors.Join(err, temporary.Sync(), temporary.Chmod(0o644), temporary.Close()); err != nil {
+		return err
+	}
+	return os.Rename(temporary.Name(), name)
+}
+
+func (im *importing) reportRow(w io.Writer, bad *sources.RowError) {
+	if !im.json {
+		fmt.Fprintln(w, bad)
+		return
+	}
+	if text, err := json.Marshal(bad); err == nil {
+		fmt.Fprintf(w, "%s\n", text)
+	}
+}
+
+func (im *importing) summarise(w io.Writer, c *importCounts) {
+	if im.json {
+		if text, err := json.Marshal(c); err == nil {
+			fmt.Fprintf(w, "%s\n", text)
+		}
+		return
+	}
+	fmt.Fprintf(w, "%s: %d rows: %d said as %d events, %d bad", c.File, c.Rows, c.Said, c.Events, c.Bad)
+	if c.Same > 0 {
+		fmt.Fprintf(w, ", %d as imported before", c.Same)
+	}
+	fmt.Fprintln(w)
+}
