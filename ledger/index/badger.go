@@ -52,6 +52,17 @@ func openBadger(dir string, opts Options) (db *badger.DB, err error) {
 	if err := checkTables(dir); err != nil {
 		return nil, err
 	}
+	lock, err := lockDir(dir, opts.ReadOnly)
+	if err != nil {
+		return nil, err
+	}
+	if !opts.ReadOnly {
+		err = removeUnborn(dir)
+	}
+	// Badger takes the lock itself; who comes between finds nothing half done.
+	if err := errors.Join(err, lock.Close()); err != nil {
+		return nil, err
+	}
 	defer func() {
 		if p := recover(); p != nil {
 			db, err = nil, damaged("badger: %v", p)

@@ -394,3 +394,45 @@ func TestCrash_ReadOnly(t *testing.T) {
 	}
 	checkAgrees(t, mustOpen(t, dir), 50_000, 1)
 }
+
+// Files that a crash leaves before they mean anything are no damage.
+func TestCrash_UnbornFiles(t *testing.T) {
+	dir := t.TempDir()
+	x := mustOpen(t, dir)
+	fill(t, x, 3000, 300, 1)
+	mustClose(t, x)
+	for name, content := range map[string]string{
+		"00099.mem": "", "000099.vlog": "", "000099.sst": "half a table", "000098.sst": "", "MANIFEST-REWRITE": "half",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	x = mustOpen(t, dir)
+	if x.Position() != 3000 {
+		t.Errorf("position %d, want 3000", x.Position())
+	}
+	checkAgrees(t, x, 4000, 1)
+	goOn(t, x)
+}
+
+func TestCrash_TableGone(t *testing.T) {
+	dir := t.TempDir()
+	x := mustOpen(t, dir)
+	fill(t, x, 3000, 300, 1)
+	mustClose(t, x)
+	names, err := tablesOf(dir)
+	if err != nil || len(names) == 0 {
+		t.Fatalf("tables: %v, %v", names, err)
+	}
+	if err := os.Remove(filepath.Join(dir, names[0])); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(dir, Options{Ledger: testLedger}); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("open: %v, want ErrCorrupt", err)
+	}
+	if err := Remove(dir); err != nil {
+		t.Fatal(err)
+	}
+	fill(t, mustOpen(t, dir), 3000, 300, 1)
+}

@@ -21,17 +21,14 @@ var owned = []string{
 // when somebody has it open, with an error that wraps ErrLocked. There may be
 // no index.
 func Remove(dir string) error {
-	d, err := os.Open(dir)
+	lock, err := lockDir(dir, false)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("remove index: %w", err)
+		return fmt.Errorf("remove index %s: %w", dir, err)
 	}
-	defer d.Close()
-	if err := syscall.Flock(int(d.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return fmt.Errorf("remove index %s: %w: %w", dir, ErrLocked, err)
-	}
+	defer lock.Close()
 	for _, pattern := range owned {
 		paths, err := filepath.Glob(filepath.Join(dir, pattern))
 		if err != nil {
@@ -47,6 +44,22 @@ func Remove(dir string) error {
 		return fmt.Errorf("remove index: %w", err)
 	}
 	return nil
+}
+
+// lockDir takes the lock that Badger takes, until the file is closed.
+func lockDir(dir string, shared bool) (*os.File, error) {
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	how := syscall.LOCK_EX
+	if shared {
+		how = syscall.LOCK_SH
+	}
+	if err := syscall.Flock(int(d.Fd()), how|syscall.LOCK_NB); err != nil {
+		return nil, errors.Join(fmt.Errorf("%w by another process: %w", ErrLocked, err), d.Close())
+	}
+	return d, nil
 }
 
 // FreeBytes returns how many bytes a process without privileges may still

@@ -7,27 +7,75 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 
+	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/options"
 	"github.com/dgraph-io/badger/v4/table"
 )
 
-// checkTables verifies every table in dir. Badger does so too, but in a
-// goroutine of its own, where a flipped length is a panic that nobody can
+// checkTables verifies every table that is in use. Badger does so too, but in
+// a goroutine of its own, where a flipped length is a panic that nobody can
 // recover, and log.Fatal where a footer points out of the file.
 func checkTables(dir string) error {
-	paths, err := filepath.Glob(filepath.Join(dir, "*.sst"))
+	names, err := tablesOf(dir)
 	if err != nil {
 		return err
 	}
-	for _, path := range paths {
-		err := checkTable(path)
-		if errors.Is(err, fs.ErrNotExist) { // compacted away since Glob
+	for _, name := range names {
+		err := checkTable(filepath.Join(dir, name))
+		// Compacted away since the list was made; if it is missing for
+		// another reason, badger.Open says so.
+		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// tablesOf returns the names of the tables that MANIFEST lists. What else is
+// in the directory was being made when a crash came, and Badger removes it.
+func tablesOf(dir string) ([]string, error) {
+	f, err := os.Open(filepath.Join(dir, badger.ManifestFilename))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	manifest, _, err := badger.ReplayManifestFile(f, 0, profile(dir, Options{}))
+	if err != nil {
+		return nil, damaged("MANIFEST: %w", err)
+	}
+	var names []string
+	for id := range manifest.Tables {
+		names = append(names, table.IDToFilename(id))
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// removeUnborn removes logs of no length: what a crash left of one that was
+// being made, over which Badger would not open.
+func removeUnborn(dir string) error {
+	for _, pattern := range []string{"*.mem", "*.vlog"} {
+		paths, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			return err
+		}
+		for _, path := range paths {
+			info, err := os.Stat(path)
+			if err == nil && info.Size() == 0 {
+				err = os.Remove(path)
+			}
+			if err != nil {
+				return err
+			}
 		}
 	}
 	return nil
