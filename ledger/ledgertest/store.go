@@ -303,7 +303,7 @@ func storeReaders(t *testing.T, r *rig) {
 			}
 		})
 	}
-	for i := range 100 {
+	for i := range 40 {
 		r.commit(1+i%5, 200)
 	}
 	close(done)
