@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 
@@ -98,13 +99,14 @@ type place struct {
 func (l *Ledger) judgeRepeated(p *pending, places []place) (uint64, error) {
 	same := true
 	var problems []Problem
+	stored := reader{l: l}
 	for i, at := range places {
 		if !at.known {
 			same = false
 			continue
 		}
 		index := at.index
-		h, line, err := l.storedEntry(index)
+		h, line, err := stored.entry(index)
 		if err != nil {
 			return 0, err
 		}
@@ -126,7 +128,7 @@ func (l *Ledger) judgeRepeated(p *pending, places []place) (uint64, error) {
 // repeatedReceipt makes the receipt of a submission that is on the log since
 // an earlier commit.
 func (l *Ledger) repeatedReceipt(v *view, first uint64, sub *chain.Submission) (*chain.Receipt, error) {
-	h, _, err := l.storedEntry(first)
+	h, _, err := (&reader{l: l}).entry(first)
 	if err != nil {
 		return nil, err
 	}
@@ -150,17 +152,33 @@ func (l *Ledger) newReceipt(v *view, sub *chain.Submission, first uint64, prev c
 	}
 }
 
-// storedEntry reads one durable entry, signed or not.
-func (l *Ledger) storedEntry(index uint64) (chain.Header, []byte, error) {
-	for c, err := range l.store.Commits(index) {
-		if err != nil {
-			return chain.Header{}, nil, err
+// reader reads durable entries, signed or not. It keeps the commit it read
+// last: what was submitted together stands together.
+type reader struct {
+	l       *Ledger
+	first   uint64
+	entries [][]byte
+}
+
+func (r *reader) entry(index uint64) (chain.Header, []byte, error) {
+	if index < r.first || index >= r.first+uint64(len(r.entries)) {
+		if err := r.load(index); err != nil {
+			return chain.Header{}, nil, fmt.Errorf("entry %d: %w", index, err)
 		}
-		h, line, err := chain.ParseEntry(c.Entries[index-c.Prev.Size])
-		if err != nil {
-			return chain.Header{}, nil, err
-		}
-		return h, append([]byte(nil), line...), nil
 	}
-	return chain.Header{}, nil, fmt.Errorf("entry %d: %w", index, ErrNotThere)
+	return chain.ParseEntry(r.entries[index-r.first])
+}
+
+func (r *reader) load(index uint64) error {
+	for c, err := range r.l.store.Commits(index) {
+		if err != nil {
+			return err
+		}
+		r.first, r.entries = c.Prev.Size, make([][]byte, len(c.Entries))
+		for i, e := range c.Entries {
+			r.entries[i] = bytes.Clone(e)
+		}
+		return nil
+	}
+	return ErrNotThere
 }

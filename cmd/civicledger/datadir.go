@@ -206,8 +206,11 @@ func genesisHash(store ledger.Store) (chain.Hash, error) {
 // replayProgress reports every hundred thousand entries.
 func replayProgress(log *slog.Logger) func(done, total uint64) {
 	const step = 100_000
-	next := uint64(step)
+	var next uint64
 	return func(done, total uint64) {
+		if next == 0 {
+			next = done + step
+		}
 		if done >= next {
 			next = done + step
 			log.Info("replaying the book", "entries", done, "of", total)
