@@ -3,9 +3,6 @@ package events
 import (
 	"strings"
 	"time"
-	"unicode/utf8"
-
-	"github.com/go-json-experiment/json/jsontext"
 
 	"civicledger/events/ident"
 )
@@ -40,7 +37,7 @@ var attributes = []struct {
 
 // attributeOf finds the attribute that a quoted name names, byte for byte: a
 // name written with escapes is none, so that every reader sees the same.
-func attributeOf(quoted jsontext.Value) (attribute, bool) {
+func attributeOf(quoted []byte) (attribute, bool) {
 	name := quoted[1 : len(quoted)-1]
 	for i := range attributes {
 		if attributes[i].name == string(name) {
@@ -60,79 +57,75 @@ func isAttribute(name string) bool {
 }
 
 // attribute judges the value of one attribute and puts it into the event.
-func (p *parser) attribute(a attribute, v jsontext.Value) {
-	if v.Kind() != '"' {
-		p.here("wrong-kind", "must be a string")
+func (p *parser) attribute(a attribute, at int, v []byte) {
+	if v[0] != '"' {
+		p.refuse(at, "wrong-kind", "must be a string")
 		return
 	}
 	raw := p.plain(v)
-	if p.broken {
-		return
-	}
-	p.text(raw)
+	p.text(at, raw)
 	s := string(raw)
 	if !printable(s) {
-		p.here("control-character", "must hold no control characters")
+		p.refuse(at, "control-character", "must hold no control characters")
 		return
 	}
-	e := p.event
+	if code, message := p.event.take(a, s); code != "" {
+		p.refuse(at, code, "%s", message)
+	}
+}
+
+// take puts the text of an attribute into the event, or says what is wrong.
+func (e *Event) take(a attribute, s string) (code, message string) {
+	ok := true
 	switch a {
 	case attrSpecVersion:
-		p.need(s == "1.0", "bad-specversion", `must be "1.0"`)
+		ok, code, message = s == "1.0", "bad-specversion", `must be "1.0"`
 	case attrID:
 		e.ID = s
-		p.need(isID(s), "bad-id", "must be 1 to 128 printable ASCII characters without spaces")
+		ok, code, message = isID(s), "bad-id", "must be 1 to 128 printable ASCII characters without spaces"
 	case attrSource:
 		e.Source = s
-		p.need(isSource(s), "bad-source", "must be an absolute URI without spaces, at most 256 characters, such as https://agency.example/system")
+		ok, code, message = isSource(s), "bad-source", "must be an absolute URI without spaces, at most 256 characters, such as https://agency.example/system"
 	case attrType:
 		e.Type = s
-		p.need(isType(s), "bad-type", "must be a type with its version, such as subsidy.paid.v1")
+		ok, code, message = isType(s), "bad-type", "must be a type with its version, such as subsidy.paid.v1"
 	case attrTime:
-		p.time(s)
+		e.Time, ok = parseTime(s)
+		code, message = "bad-time", "must be RFC 3339 with a zone, such as 2026-01-31T09:30:00+08:00"
 	case attrSubject:
 		e.Subject = s
-		p.need(s != "" && len(s) <= maxSubject, "bad-subject", "must be 1 to 256 bytes: leave it out where there is none")
+		ok, code, message = s != "" && len(s) <= maxSubject, "bad-subject", "must be 1 to 256 bytes: leave it out where there is none"
 	case attrContentType:
-		p.need(isJSON(s), "bad-datacontenttype", "must be application/json, or be left out")
+		ok, code, message = isJSON(s), "bad-datacontenttype", "must be application/json, or be left out"
 	case attrJurisdiction:
 		e.Jurisdiction = s
-		p.need(ident.IsJurisdiction(s), "bad-jurisdiction", "must be a GB/T 2260 code of 6, 9 or 12 digits, or an ISO 3166-2 code such as US-GA")
+		ok, code, message = ident.IsJurisdiction(s), "bad-jurisdiction", "must be a GB/T 2260 code of 6, 9 or 12 digits, or an ISO 3166-2 code such as US-GA"
 	case attrCorrects:
-		p.corrects(s)
+		e.Corrects, ok = parseRef(s)
+		code, message = "bad-corrects", "must be the source and the id of the corrected event with one space between"
 	}
+	if ok {
+		return "", ""
+	}
+	return code, message
 }
 
-func (p *parser) need(ok bool, code, message string) {
-	if !ok {
-		p.here(code, "%s", message)
-	}
-}
-
-func (p *parser) time(s string) {
+func parseTime(s string) (time.Time, bool) {
 	t, err := time.Parse(time.RFC3339, s)
 	// time.Parse also takes a comma before the fraction; RFC 3339 does not.
-	if err != nil || len(s) > 40 || strings.Contains(s, ",") || t.Year() < 1900 {
-		p.here("bad-time", "must be RFC 3339 with a zone, such as 2026-01-31T09:30:00+08:00")
-		return
-	}
-	p.event.Time = t
+	return t, err == nil && len(s) <= 40 && !strings.Contains(s, ",") && t.Year() >= 1900
 }
 
-func (p *parser) corrects(s string) {
+func parseRef(s string) (*Ref, bool) {
 	source, id, ok := strings.Cut(s, " ")
-	if !ok || !isSource(source) || !isID(id) {
-		p.here("bad-corrects", "must be the source and the id of the corrected event with one space between")
-		return
-	}
-	p.event.Corrects = &Ref{Source: source, ID: id}
+	return &Ref{Source: source, ID: id}, ok && isSource(source) && isID(id)
 }
 
 // complete checks what only the whole envelope shows.
 func (p *parser) complete() {
 	for i := range attributes {
-		if a := attributes[i]; required&a.attr != 0 && p.seen&a.attr == 0 {
-			p.add("/"+a.name, "missing", "%s is missing", a.name)
+		if a := &attributes[i]; required&a.attr != 0 && p.seen&a.attr == 0 {
+			p.add("/"+a.name, "missing", a.name+" is missing")
 		}
 	}
 	if c := p.event.Corrects; c != nil && c.ID == p.event.ID && c.Source == p.event.Source {
@@ -192,8 +185,6 @@ func printable(s string) bool {
 	}
 	return true
 }
-
-func validText(line []byte) bool { return utf8.Valid(line) }
 
 func clip(s string) string {
 	if len(s) > 60 {

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"civicledger/events/cursor"
 	"civicledger/events/ident"
 	"civicledger/ledger/chain"
 )
@@ -27,14 +29,44 @@ func Parse(line []byte) (*Event, Problems) {
 	if err := chain.CheckLine(line); err != nil {
 		return nil, Problems{{Code: "bad-line", Message: err.Error() + ": one JSON object on one line"}}
 	}
+	// The library judges the JSON: grammar, UTF-8, names that stand twice. From
+	// here on the text is known to be sound and only walked.
+	if !jsontext.Value(line).IsValid() {
+		return nil, Problems{unreadable(line)}
+	}
 	p := parsers.Get().(*parser)
 	defer parsers.Put(p)
-	p.reset(line)
+	p.cur = cursor.Cursor{Text: line}
+	p.event = &Event{Line: line}
+	p.seen, p.problems = 0, nil
 	p.envelope()
-	if len(p.problems) == 0 {
-		p.complete()
+	p.complete()
+	e, problems := p.event, p.problems
+	p.cur.Text, p.event, p.problems = nil, nil, nil
+	if len(problems) > 0 {
+		return nil, problems
 	}
-	return p.take()
+	return e, nil
+}
+
+// unreadable says why a line is not sound JSON.
+func unreadable(line []byte) Problem {
+	d := jsontext.NewDecoder(bytes.NewReader(line))
+	_, err := d.ReadValue()
+	pointer := ""
+	var syntactic *jsontext.SyntacticError
+	if errors.As(err, &syntactic) {
+		pointer = string(syntactic.JSONPointer)
+	}
+	switch {
+	case err == nil:
+		return Problem{Code: "bad-line", Message: "more than one JSON value: one event per line"}
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		return Problem{Pointer: pointer, Code: "duplicate-name", Message: "the name stands twice: keep one"}
+	case !utf8.Valid(line):
+		return Problem{Pointer: pointer, Code: "bad-utf8", Message: "the line is not valid UTF-8: send it as UTF-8"}
+	}
+	return Problem{Pointer: pointer, Code: "bad-json", Message: fmt.Sprintf("not JSON: %v", err)}
 }
 
 // CheckTime refuses an event that claims to have happened more than 24 hours
@@ -48,202 +80,106 @@ func CheckTime(e *Event, now time.Time) Problems {
 	return nil
 }
 
-// parser reads one line. Its decoder and buffers are used again.
+// parser walks one line that is sound JSON. Its buffer is used again.
 type parser struct {
-	line     []byte
-	buf      bytes.Buffer
-	dec      jsontext.Decoder
+	cur      cursor.Cursor
 	scratch  []byte
 	event    *Event
 	seen     attribute
 	problems Problems
-	broken   bool
 }
 
 var parsers = sync.Pool{New: func() any { return new(parser) }}
 
-func (p *parser) reset(line []byte) {
-	p.line = line
-	p.buf = *bytes.NewBuffer(line)
-	p.dec.Reset(&p.buf)
-	p.event = &Event{Line: line}
-	p.seen, p.problems, p.broken = 0, nil, false
-}
-
-func (p *parser) take() (*Event, Problems) {
-	e, problems := p.event, p.problems
-	p.line, p.event, p.problems, p.buf = nil, nil, nil, bytes.Buffer{}
-	if len(problems) > 0 {
-		return nil, problems
-	}
-	return e, nil
-}
-
-func (p *parser) add(pointer, code, format string, args ...any) {
+func (p *parser) add(pointer, code, message string) {
 	if len(p.problems) < maxProblems {
-		p.problems = append(p.problems, Problem{Pointer: pointer, Code: code, Message: fmt.Sprintf(format, args...)})
+		p.problems = append(p.problems, Problem{Pointer: pointer, Code: code, Message: message})
 	}
 }
 
-// here refuses the value that was read last.
-func (p *parser) here(code, format string, args ...any) {
-	p.add(string(p.dec.StackPointer()), code, format, args...)
+// refuse refuses the value, or the name, that begins at offset.
+func (p *parser) refuse(offset int, code, format string, args ...any) {
+	p.add(cursor.Pointer(p.cur.Text, offset), code, fmt.Sprintf(format, args...))
 }
 
-// fail ends the walk: what follows cannot be understood.
-func (p *parser) fail(err error) {
-	if p.broken {
-		return
-	}
-	p.broken = true
-	pointer := ""
-	var syntactic *jsontext.SyntacticError
-	if errors.As(err, &syntactic) {
-		pointer = string(syntactic.JSONPointer)
-	}
-	switch {
-	case errors.Is(err, jsontext.ErrDuplicateName):
-		p.add(pointer, "duplicate-name", "the name stands twice: keep one")
-	case !validText(p.line):
-		p.add(pointer, "bad-utf8", "the line is not valid UTF-8: send it as UTF-8")
-	default:
-		p.add(pointer, "bad-json", "not JSON: %v", err)
-	}
-}
-
-func (p *parser) read() (jsontext.Value, bool) {
-	v, err := p.dec.ReadValue()
-	if err != nil {
-		p.fail(err)
-		return nil, false
-	}
-	return v, true
-}
-
-// plain is the text of a JSON string, valid until the next read.
-func (p *parser) plain(v jsontext.Value) []byte {
-	if bytes.IndexByte(v, '\\') < 0 {
-		return v[1 : len(v)-1]
-	}
-	out, err := jsontext.AppendUnquote(p.scratch[:0], v)
-	if err != nil {
-		p.fail(err)
-		return nil
-	}
-	p.scratch = out
-	return out
+// plain is the text of a JSON string, valid until the next call.
+func (p *parser) plain(quoted []byte) (text []byte) {
+	text, p.scratch = cursor.Plain(quoted, p.scratch)
+	return text
 }
 
 func (p *parser) envelope() {
-	if _, err := p.dec.ReadToken(); err != nil {
-		p.fail(err)
-		return
-	}
-	for !p.broken && p.dec.PeekKind() == '"' {
-		name, ok := p.read()
-		if !ok {
-			return
-		}
+	p.cur.Enter()
+	for p.cur.Next() {
+		named := p.cur.At
+		name := p.cur.Name()
+		start := p.cur.At
 		a, known := attributeOf(name)
-		if !known {
-			p.unknown(name)
-			continue
+		value := p.cur.Value()
+		switch {
+		case !known:
+			p.unknown(named, name)
+		case a == attrData:
+			p.seen |= a
+			p.data(start, value)
+		default:
+			p.seen |= a
+			p.attribute(a, start, value)
 		}
-		p.seen |= a
-		if a == attrData {
-			p.data()
-			continue
-		}
-		if v, ok := p.read(); ok {
-			p.attribute(a, v)
-		}
-	}
-	if p.broken {
-		return
-	}
-	if _, err := p.dec.ReadToken(); err != nil {
-		p.fail(err)
-		return
-	}
-	if p.dec.InputOffset() != int64(len(p.line)) {
-		p.add("", "bad-line", "more than one JSON value: one event per line")
 	}
 }
 
-func (p *parser) unknown(name jsontext.Value) {
-	known := string(p.plain(name))
-	switch {
-	case bytes.IndexByte(name, '\\') >= 0 && isAttribute(known):
-		p.here("escaped-name", "%s is written with escapes: write the name plainly", known)
-	case known == "data_base64":
-		p.here("unknown-member", "data_base64 is not taken: send data as a JSON object")
-	case known == "dataschema":
-		p.here("unknown-member", "dataschema is not taken: the type with its version names the schema; leave it out")
+func (p *parser) unknown(at int, quoted []byte) {
+	switch name := string(p.plain(quoted)); {
+	case bytes.IndexByte(quoted, '\\') >= 0 && isAttribute(name):
+		p.refuse(at, "escaped-name", "%s is written with escapes: write the name plainly", name)
+	case name == "data_base64":
+		p.refuse(at, "unknown-member", "data_base64 is not taken: send data as a JSON object")
+	case name == "dataschema":
+		p.refuse(at, "unknown-member", "dataschema is not taken: the type with its version names the schema; leave it out")
 	default:
-		p.here("unknown-member", "%q is not an attribute of this ledger: leave it out, or put it in data where the type has a member for it", clip(known))
-	}
-	if err := p.dec.SkipValue(); err != nil {
-		p.fail(err)
+		p.refuse(at, "unknown-member", "%q is not an attribute of this ledger: leave it out, or put it in data where the type has a member for it", clip(name))
 	}
 }
 
 // data walks the payload for what may not stand on a log.
-func (p *parser) data() {
-	if p.dec.PeekKind() != '{' {
-		if err := p.dec.SkipValue(); err != nil {
-			p.fail(err)
-			return
-		}
-		p.here("not-an-object", "data must be a JSON object")
+func (p *parser) data(start int, value []byte) {
+	if value[0] != '{' {
+		p.refuse(start, "not-an-object", "data must be a JSON object")
 		return
 	}
-	outer := p.dec.StackDepth()
-	if _, err := p.dec.ReadToken(); err != nil {
-		p.fail(err)
-		return
-	}
-	start := p.dec.InputOffset() - 1
-	for !p.broken && p.dec.StackDepth() > outer {
-		p.step(outer)
-	}
-	if !p.broken {
-		p.event.Data = p.line[start:p.dec.InputOffset()]
-	}
-}
-
-// step reads one delimiter, name or scalar inside data.
-func (p *parser) step(outer int) {
-	switch p.dec.PeekKind() {
-	case '{', '[':
-		if p.dec.StackDepth()-outer >= maxDepth {
-			p.fail(fmt.Errorf("data nests deeper than %d", maxDepth))
-			return
+	p.event.Data = value
+	depth := 0
+	for c := (cursor.Cursor{Text: value}); c.At < len(value); {
+		at := c.At
+		switch b := value[at]; {
+		case b == '"':
+			p.text(start+at, p.plain(c.String()))
+			continue
+		case b == '-' || b >= '0' && b <= '9':
+			if n := c.Value(); !plainNumber(n) {
+				p.refuse(start+at, "bad-number", "%s must be a plain integer: no fraction, exponent or leading zero, at most 10^15; amounts are minor units (fen)", clip(string(n)))
+			}
+			continue
+		case b == '{' || b == '[':
+			if depth++; depth > maxDepth {
+				p.refuse(start+at, "too-deep", "data nests deeper than %d: send it flat", maxDepth)
+				return
+			}
+		case b == '}' || b == ']':
+			depth--
 		}
-		fallthrough
-	case '}', ']':
-		if _, err := p.dec.ReadToken(); err != nil {
-			p.fail(err)
-		}
-	case '0':
-		if v, ok := p.read(); ok && !plainNumber(v) {
-			p.here("bad-number", "%s must be a plain integer: no fraction, exponent or leading zero, at most 10^15; amounts are minor units (fen)", clip(string(v)))
-		}
-	case '"':
-		if v, ok := p.read(); ok {
-			p.text(p.plain(v))
-		}
-	default:
-		p.read()
+		c.At++
 	}
 }
 
 // text refuses a string that, as a whole, names a natural person.
-func (p *parser) text(s []byte) {
+func (p *parser) text(at int, s []byte) {
 	switch ident.Personal(s) {
 	case ident.ResidentID:
-		p.here("personal-identifier", "this is a resident identity number, which may never stand on the log: use a token (civicledger token)")
+		p.refuse(at, "personal-identifier", "this is a resident identity number, which may never stand on the log: use a token (civicledger token)")
 	case ident.Mobile:
-		p.here("personal-identifier", "this is a mobile number, which may never stand on the log: use a token (civicledger token) or leave it out")
+		p.refuse(at, "personal-identifier", "this is a mobile number, which may never stand on the log: use a token (civicledger token) or leave it out")
 	}
 }
 

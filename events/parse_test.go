@@ -132,7 +132,7 @@ func TestParse_Refuses(t *testing.T) {
 		{"leading zero", data(`{"amount":045}`), "/data", "bad-json"},
 		{"beyond the limit", data(`{"amount":1000000000000001}`), "/data/amount", "bad-number"},
 		{"beyond int64", data(`{"amount":99999999999999999999}`), "/data/amount", "bad-number"},
-		{"bottomless", data(`{"a":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}`), "", "bad-json"},
+		{"bottomless", data(`{"a":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}`), "/data/a/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0", "too-deep"},
 		{"bottomless unknown", with(`,"data"`, `,"x":`+strings.Repeat("[", 20000)+strings.Repeat("]", 20000)+`,"data"`), "", "bad-json"},
 	} {
 		e, problems := Parse([]byte(c.line))

@@ -133,7 +133,7 @@ func options(cfg ServerConfig, host string, port int, secret string) *server.Opt
 }
 
 // agencyMay lists what a connection of an agency may do: publish submissions,
-// read answers through consumers of its own, read what the ledger says about
+// read answers, as they come or through consumers of its own, read what the ledger says about
 // itself. It may not read other agencies' submissions, and touch no stream:
 // whoever may publish on all of $JS.API may delete them.
 func agencyMay() *server.Permissions {
@@ -157,7 +157,7 @@ func agencyMay() *server.Permissions {
 	}
 	return &server.Permissions{
 		Publish:   &server.SubjectPermission{Allow: publish},
-		Subscribe: &server.SubjectPermission{Allow: []string{"_INBOX.>"}},
+		Subscribe: &server.SubjectPermission{Allow: []string{"_INBOX.>", receiptsPrefix + "*", refusalsPrefix + "*"}},
 	}
 }
 

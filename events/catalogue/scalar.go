@@ -7,7 +7,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"golang.org/x/mod/sumdb/note"
 
 	"civicledger/events/ident"
@@ -15,7 +14,7 @@ import (
 )
 
 // got is a string value that was read and found good; empty otherwise. Its
-// bytes are valid until the next read.
+// bytes are valid until the next one is read.
 type got []byte
 
 // keep copies the text for a rule, without allocating where it is an enum value.
@@ -43,41 +42,40 @@ var orgShape = func() *shape {
 
 // scalar reads one value that is neither object nor list and judges it by kind.
 func (w *walker) scalar(row *Field, kind Kind, enum map[string]string) got {
-	v := w.read()
-	if w.broken {
-		return nil
-	}
+	first := w.cur.Peek()
+	at := w.cur.At
+	v := w.cur.Value()
 	switch kind {
 	case Integer, Amount:
-		w.number(row, v)
+		w.number(row, at, v)
 		return nil
 	case Bool:
-		if k := v.Kind(); k != 't' && k != 'f' {
-			w.here("wrong-kind", "must be true or false")
+		if first != 't' && first != 'f' {
+			w.refuse(at, "wrong-kind", "must be true or false")
 		}
 		return nil
 	}
-	if v.Kind() != '"' {
-		w.here("wrong-kind", "must be a string")
+	if first != '"' {
+		w.refuse(at, "wrong-kind", "must be a string")
 		return nil
 	}
 	s := w.plain(v)
 	if code, message := judgeText(row, kind, enum, s); code != "" {
-		w.here(code, "%s", message)
+		w.refuse(at, code, "%s", message)
 		return nil
 	}
 	return got(s)
 }
 
 // number judges an integer in plain form.
-func (w *walker) number(row *Field, v jsontext.Value) {
-	if v.Kind() != '0' {
-		w.here("wrong-kind", "must be an integer without quotes")
+func (w *walker) number(row *Field, at int, v []byte) {
+	if v[0] != '-' && (v[0] < '0' || v[0] > '9') {
+		w.refuse(at, "wrong-kind", "must be an integer without quotes")
 		return
 	}
 	n, err := strconv.ParseInt(string(v), 10, 64)
 	if err != nil || v[0] == '-' && n == 0 {
-		w.here("bad-number", "%s must be a plain integer: no fraction, no exponent, at most 10^15; amounts are minor units (fen)", clip(v))
+		w.refuse(at, "bad-number", "%s must be a plain integer: no fraction, no exponent, at most 10^15; amounts are minor units (fen)", clip(v))
 		return
 	}
 	low, high := row.Min, row.Max
@@ -85,7 +83,7 @@ func (w *walker) number(row *Field, v jsontext.Value) {
 		low, high = row.ItemMin, row.ItemMax
 	}
 	if n < low || n > high {
-		w.here("out-of-range", "%d must be %d to %d", n, low, high)
+		w.refuse(at, "out-of-range", "%d must be %d to %d", n, low, high)
 	}
 }
 

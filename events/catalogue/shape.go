@@ -95,6 +95,7 @@ func (s *shape) mustIndex(name string) int {
 
 // facts is what a walk learnt about one object, for its rules.
 type facts struct {
+	at      int // where it begins
 	present uint64
 	texts   [maxSlots]string
 }

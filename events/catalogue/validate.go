@@ -1,7 +1,6 @@
 package catalogue
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"civicledger/events"
+	"civicledger/events/cursor"
 )
 
 // maxProblems bounds how many reasons one event is refused with.
@@ -22,45 +22,35 @@ const maxProblems = 20
 func (t *Type) Validate(e *events.Event) events.Problems {
 	w := walkers.Get().(*walker)
 	defer walkers.Put(w)
-	w.reset(e.Data)
+	w.cur = cursor.Cursor{Text: e.Data}
+	w.problems = nil
 	if !t.OperatorOnly && e.Jurisdiction == "" {
 		w.add("/jurisdiction", "missing", "jurisdiction is missing: name the GB/T 2260 or ISO 3166-2 code this event belongs to")
 	}
 	if t.OperatorOnly && e.Jurisdiction != "" {
 		w.add("/jurisdiction", "not-allowed", "a system event belongs to no jurisdiction: leave the attribute out")
 	}
-	if w.dec.PeekKind() != '{' {
+	switch {
+	case e.Line == nil && !jsontext.Value(e.Data).IsValid(): // Parse has judged the others
+		w.add("/data", "bad-json", "data is not JSON")
+	case w.cur.Peek() != '{':
 		w.add("/data", "not-an-object", "data must be a JSON object")
-		return w.take()
+	default:
+		w.object(t.shape)
 	}
-	w.object(t.shape)
-	return w.take()
+	problems := w.problems
+	w.cur.Text, w.problems = nil, nil
+	return problems
 }
 
-// walker reads one event's data. Its decoder and buffers are used again.
+// walker reads one event's data, which is sound JSON. Its buffer is used again.
 type walker struct {
-	buf      bytes.Buffer
-	dec      jsontext.Decoder
+	cur      cursor.Cursor
 	scratch  []byte
 	problems events.Problems
-	broken   bool
 }
 
 var walkers = sync.Pool{New: func() any { return new(walker) }}
-
-func (w *walker) reset(data []byte) {
-	w.buf = *bytes.NewBuffer(data)
-	// Parse has refused duplicate names; the bits of facts.present do so again.
-	w.dec.Reset(&w.buf, jsontext.AllowDuplicateNames(true))
-	w.problems, w.broken = nil, false
-}
-
-// take ends the walk.
-func (w *walker) take() events.Problems {
-	p := w.problems
-	w.buf, w.problems = bytes.Buffer{}, nil
-	return p
-}
 
 func (w *walker) add(pointer, code, message string) {
 	if len(w.problems) < maxProblems {
@@ -68,100 +58,52 @@ func (w *walker) add(pointer, code, message string) {
 	}
 }
 
-// here refuses the value that was read last.
-func (w *walker) here(code, format string, args ...any) {
-	w.add("/data"+string(w.dec.StackPointer()), code, fmt.Sprintf(format, args...))
+// refuse refuses the value, or the name, that begins at offset.
+func (w *walker) refuse(offset int, code, format string, args ...any) {
+	w.add("/data"+cursor.Pointer(w.cur.Text, offset), code, fmt.Sprintf(format, args...))
 }
 
-// read returns the next raw value or, on text that is no JSON, ends the walk.
-func (w *walker) read() jsontext.Value {
-	v, err := w.dec.ReadValue()
-	if err != nil {
-		w.fail(err)
-	}
-	return v
+// refuseMember refuses a member, present or not, of the object that begins at offset.
+func (w *walker) refuseMember(offset int, name, code, message string) {
+	w.add("/data"+cursor.Pointer(w.cur.Text, offset)+"/"+name, code, message)
 }
 
-func (w *walker) fail(err error) {
-	if !w.broken {
-		w.broken = true
-		w.here("bad-json", "not JSON: %v", err)
-	}
+// plain is the text of a JSON string, valid until the next call.
+func (w *walker) plain(quoted []byte) (text []byte) {
+	text, w.scratch = cursor.Plain(quoted, w.scratch)
+	return text
 }
 
-// token consumes one delimiter.
-func (w *walker) token() {
-	if _, err := w.dec.ReadToken(); err != nil {
-		w.fail(err)
-	}
-}
-
-// plain returns the text of a JSON string; it is valid until the next read.
-func (w *walker) plain(v jsontext.Value) []byte {
-	if bytes.IndexByte(v, '\\') < 0 {
-		return v[1 : len(v)-1]
-	}
-	out, err := jsontext.AppendUnquote(w.scratch[:0], v)
-	if err != nil {
-		w.fail(err)
-		return nil
-	}
-	w.scratch = out
-	return out
-}
-
-// object walks one object whose opening brace comes next.
+// object walks one object, whose opening brace comes next.
 func (w *walker) object(s *shape) {
-	w.token()
-	var f facts
-	for !w.broken && w.dec.PeekKind() == '"' {
-		quoted := w.read()
-		if w.broken {
-			return
-		}
-		name := w.plain(quoted)
+	f := facts{at: w.cur.At}
+	w.cur.Enter()
+	for w.cur.Next() {
+		at := w.cur.At
+		name := w.plain(w.cur.Name())
 		i, known := s.index[string(name)]
-		switch {
-		case !known:
-			w.here("unknown-member", "%q is not a member of this type: see civicledger schema; free text belongs in note", clip(name))
-			w.skip()
-		case f.has(i):
-			w.here("duplicate-name", "%s stands twice", name)
-			w.skip()
-		default:
-			f.present |= 1 << i
-			w.value(s, i, &f)
+		if !known {
+			w.refuse(at, "unknown-member", "%q is not a member of this type: see civicledger schema; free text belongs in note", clip(name))
+			w.cur.Value()
+			continue
 		}
+		f.present |= 1 << i
+		w.value(s, i, &f)
 	}
-	if w.broken {
-		return
-	}
-	w.token()
 	if absent := s.required &^ f.present; absent != 0 {
-		w.missing(s, absent)
+		w.missing(s, f.at, absent)
 	}
 	for i := range s.rules {
 		w.judge(s, &s.rules[i], &f)
 	}
 }
 
-// member refuses a member of the object that was read last.
-func (w *walker) member(name, code, message string) {
-	w.add("/data"+string(w.dec.StackPointer())+"/"+name, code, message)
-}
-
-func (w *walker) missing(s *shape, absent uint64) {
+func (w *walker) missing(s *shape, at int, absent uint64) {
 	for i := 0; absent != 0; i++ {
 		if absent&(1<<i) != 0 {
 			absent &^= 1 << i
-			w.member(s.fields[i].Name, "missing", s.fields[i].Name+" is missing: "+s.fields[i].Doc)
+			w.refuseMember(at, s.fields[i].Name, "missing", s.fields[i].Name+" is missing: "+s.fields[i].Doc)
 		}
-	}
-}
-
-func (w *walker) skip() {
-	if err := w.dec.SkipValue(); err != nil {
-		w.fail(err)
 	}
 }
 
@@ -189,27 +131,26 @@ func (w *walker) value(s *shape, i int, f *facts) {
 	}
 }
 
-// expect refuses and skips a value of another JSON kind.
-func (w *walker) expect(kind jsontext.Kind, what string) bool {
-	if w.dec.PeekKind() == kind {
+// expect refuses and passes a value that does not begin with the bracket.
+func (w *walker) expect(bracket byte, what string) bool {
+	if w.cur.Peek() == bracket {
 		return true
 	}
-	w.skip()
-	if !w.broken {
-		w.here("wrong-kind", "must be %s", what)
-	}
+	w.refuse(w.cur.At, "wrong-kind", "must be %s", what)
+	w.cur.Value()
 	return false
 }
 
 func (w *walker) list(s *shape, i int) {
 	row := &s.fields[i]
-	w.token()
+	at := w.cur.At
 	n := int64(0)
-	for !w.broken && w.dec.PeekKind() != ']' {
+	w.cur.Enter()
+	for w.cur.Next() {
 		n++
 		switch {
 		case n > row.Max:
-			w.skip()
+			w.cur.Value()
 		case row.Of == Object:
 			if w.expect('{', "an object") {
 				w.object(s.inner[i])
@@ -218,12 +159,8 @@ func (w *walker) list(s *shape, i int) {
 			w.scalar(row, row.Of, s.enums[i])
 		}
 	}
-	if w.broken {
-		return
-	}
-	w.token()
 	if n < row.Min || n > row.Max {
-		w.here("bad-length", "%d elements: must be %d to %d", n, row.Min, row.Max)
+		w.refuse(at, "bad-length", "%d elements: must be %d to %d", n, row.Min, row.Max)
 	}
 }
 
@@ -235,26 +172,26 @@ func (w *walker) judge(s *shape, r *boundRule, f *facts) {
 	case formNeeds:
 		if f.has(r.fields[0]) {
 			for n, i := range r.fields[1:] {
-				w.judgeNeeds(r.Fields[n+1], f.has(i), r.Fields[0]+" stands")
+				w.judgeNeeds(f.at, r.Fields[n+1], f.has(i), r.Fields[0]+" stands")
 			}
 		}
 	case formOrder:
 		a, b := s.textOf(f, r.fields[0]), s.textOf(f, r.fields[1])
 		if a != "" && b != "" && b < a {
-			w.member(r.Fields[1], "out-of-order", fmt.Sprintf("%s %s is before %s %s: correct the wrong one", r.Fields[1], b, r.Fields[0], a))
+			w.refuseMember(f.at, r.Fields[1], "out-of-order", fmt.Sprintf("%s %s is before %s %s: correct the wrong one", r.Fields[1], b, r.Fields[0], a))
 		}
 	case formWhenNeeds:
 		if v := s.textOf(f, r.when); slices.Contains(r.Values, v) {
-			w.judgeNeeds(r.Fields[0], f.has(r.fields[0]), r.When+" is "+v)
+			w.judgeNeeds(f.at, r.Fields[0], f.has(r.fields[0]), r.When+" is "+v)
 		}
 	case formOnlyWhen:
 		if f.has(r.fields[0]) && !slices.Contains(r.Values, s.textOf(f, r.when)) {
-			w.member(r.Fields[0], "not-allowed", fmt.Sprintf("%s may stand only where %s is %s", r.Fields[0], r.When, strings.Join(r.Values, " or ")))
+			w.refuseMember(f.at, r.Fields[0], "not-allowed", fmt.Sprintf("%s may stand only where %s is %s", r.Fields[0], r.When, strings.Join(r.Values, " or ")))
 		}
 	case formOnlyValues:
 		v := s.textOf(f, r.fields[0])
 		if v != "" && slices.Contains(r.Values, s.textOf(f, r.when)) && !slices.Contains(r.Allowed, v) {
-			w.member(r.Fields[0], "not-allowed", fmt.Sprintf("%s %s does not go with %s %s: one of %s", r.Fields[0], v, r.When, r.Values[0], strings.Join(r.Allowed, ", ")))
+			w.refuseMember(f.at, r.Fields[0], "not-allowed", fmt.Sprintf("%s %s does not go with %s %s: one of %s", r.Fields[0], v, r.When, r.Values[0], strings.Join(r.Allowed, ", ")))
 		}
 	}
 }
@@ -268,15 +205,15 @@ func (w *walker) judgeCount(r *boundRule, f *facts) {
 	}
 	switch {
 	case n == 0:
-		w.here("one-needed", "none stands: give %s", strings.Join(r.Fields, " or "))
+		w.refuse(f.at, "one-needed", "none stands: give %s", strings.Join(r.Fields, " or "))
 	case n > 1 && r.form == formExactlyOne:
-		w.here("only-one", "more than one stands: give either %s", strings.Join(r.Fields, " or "))
+		w.refuse(f.at, "only-one", "more than one stands: give either %s", strings.Join(r.Fields, " or "))
 	}
 }
 
-func (w *walker) judgeNeeds(name string, has bool, because string) {
+func (w *walker) judgeNeeds(at int, name string, has bool, because string) {
 	if !has {
-		w.member(name, "missing", name+" is missing: it must stand where "+because)
+		w.refuseMember(at, name, "missing", name+" is missing: it must stand where "+because)
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 var reliefSource = &Source{
 	Kind:    "relief-payments",
 	Title:   "payments of a relief programme to firms (US SBA 2020, Georgia: PPP and EIDL, told apart by the header)",
-	Types:   []string{"subsidy.paid.v1"},
+	Types:   []string{"fund.opened.v1", "subsidy.paid.v1"},
 	Example: "relief-payments ga_ppp.csv.gz --out ppp.jsonl",
 	zone:    zoneGeorgia,
 	defaults: Options{
@@ -18,10 +18,19 @@ var reliefSource = &Source{
 		Organisation: ident.OrgRef{Name: "U.S. Small Business Administration"},
 	},
 	read: readTables(
-		table{columns: []string{"row_id", "date", "recipient", "amount", "jobs", "business_type"}, key: "row_id", say: sayRelief("ppp")},
-		table{columns: []string{"row_id", "date", "recipient", "amount", "fain"}, key: "row_id", say: sayRelief("eidl")},
+		table{
+			columns: []string{"row_id", "date", "recipient", "amount", "jobs", "business_type"}, key: "row_id",
+			fund: ownFund{"us-sba-ppp", "Paycheck Protection Program", "USD", caresAct}, say: sayRelief("ppp"),
+		},
+		table{
+			columns: []string{"row_id", "date", "recipient", "amount", "fain"}, key: "row_id",
+			fund: ownFund{"us-sba-eidl", "Economic Injury Disaster Loans, COVID-19", "USD", caresAct}, say: sayRelief("eidl"),
+		},
 	),
 }
+
+// caresAct is the day on which the law behind both programmes was signed.
+const caresAct = "2020-03-27"
 
 // sayRelief says one payment. Dates stand as stated: 1970-01-01 is what the
 // publisher printed for more than half of the awards, and a rule may say so.
@@ -40,9 +49,6 @@ func sayRelief(programme string) func(sp *speaker, row *record) ([]said, error) 
 			Payment: id, Fund: sp.Fund, Payer: sp.Organisation, Kind: programme, Period: month,
 			Amount: amount, Currency: "USD", Date: date,
 			Address: row.slug("address_key"), Place: placeOf(row), Industry: row.text("industry"),
-		}
-		if d.Fund == "" {
-			d.Fund = "us-sba-" + programme
 		}
 		if d.Jobs, err = wholeNumber(row, "jobs"); err != nil {
 			return nil, err

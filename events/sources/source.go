@@ -20,7 +20,7 @@ type Options struct {
 	Name         string       // base name of the file; names rows, and accounts
 	SourceURI    string       // the agency's enrolled source; the kind is appended
 	Jurisdiction string       // of every row; default: the row's own, or the kind's
-	Fund         string       // fund that money is filed under
+	Fund         string       // fund that money is filed under; default: the kind's own, which is opened
 	Campaign     string       // campaign of donations, goods and disclosures
 	Account      string       // masked name of the account; default: from Name
 	Organisation ident.OrgRef // charity, payer or account holder
@@ -37,8 +37,11 @@ type Options struct {
 
 // Row is what became of one row of the file.
 type Row struct {
-	Line   int      // 1-based line of the file; for draw notices the position in the list
-	Events [][]byte // event lines without LF; none only where Earlier said all of it
+	Line int // 1-based line of the file; for draw notices the position in the list
+	// Preamble is true where Events belong to the whole file and to no row: the
+	// fund that its money is filed under.
+	Preamble bool
+	Events   [][]byte // event lines without LF; none only where Earlier said all of it
 }
 
 // Source reads one kind of file. It is immutable and safe for concurrent use.

@@ -40,9 +40,6 @@ func newSpeaker(s *Source, opts Options) *speaker {
 	if !sp.Organisation.Known() {
 		sp.Organisation = s.defaults.Organisation
 	}
-	if sp.Fund == "" {
-		sp.Fund = s.defaults.Fund
-	}
 	if sp.Campaign == "" {
 		sp.Campaign = s.defaults.Campaign
 	}

@@ -12,17 +12,17 @@ import (
 var statementSource = &Source{
 	Kind:    "bank-statement",
 	Title:   "statement of a relief account: credits, debits and the balances it shows (Viet Nam Fatherland Front, 2024)",
-	Types:   []string{"charity.donation.received.v1", "charity.donation.spent.v1", "account.balance.stated.v1"},
+	Types:   []string{"fund.opened.v1", "charity.donation.received.v1", "charity.donation.spent.v1", "account.balance.stated.v1"},
 	Example: "bank-statement agribank.csv.gz --fund relief-2024 --out agribank.jsonl",
 	zone:    zoneVietnam,
 	defaults: Options{
 		Jurisdiction: "VN",
 		Organisation: ident.OrgRef{Name: "Mặt trận Tổ quốc Việt Nam"},
-		Fund:         "vn-mttq-relief-2024",
 	},
 	read: readTables(table{
 		columns: []string{"row", "date", "debit_vnd", "credit_vnd", "balance_vnd"},
 		key:     "row",
+		fund:    ownFund{"vn-mttq-relief-2024", "Cứu trợ 2024 (Mặt trận Tổ quốc Việt Nam)", statementCurrency, "2024-09-01"},
 		say:     sayStatementRow,
 	}),
 }

@@ -21,6 +21,7 @@ import (
 type table struct {
 	columns []string // that must stand in the header
 	key     string   // column with the publisher's row id
+	fund    ownFund  // fund of the kind, where the options name none
 	say     func(sp *speaker, row *record) ([]said, error)
 }
 
@@ -31,6 +32,13 @@ func readTables(layouts ...table) reader {
 			rows, err := openTable(in, layouts)
 			if err != nil {
 				yield(Row{}, err)
+				return
+			}
+			preamble, err := rows.layout.fund.open(sp)
+			if err != nil || preamble.Events != nil && !yield(preamble, nil) {
+				if err != nil {
+					yield(Row{}, err)
+				}
 				return
 			}
 			for more := true; more; {
