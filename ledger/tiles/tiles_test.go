@@ -161,8 +161,8 @@ func TestServer_Tampered(t *testing.T) {
 	}{
 		"entry":          {flip("/tile/entries/003", 10), verify.KindLeaf, 1023, 1023},
 		"last entry":     {flip("/tile/entries/011.p/184", 10), verify.KindLeaf, 2999, 2999},
-		"leaf tile":      {flip("/tile/0/003", 1), verify.KindLink, 1023, 1023},
-		"last leaf hash": {flip("/tile/0/011.p/184", 1), verify.KindLink, 2999, 2999},
+		"leaf tile":      {flip("/tile/0/003", 1), verify.KindTile, 1023, 1023},
+		"last leaf hash": {flip("/tile/0/011.p/184", 1), verify.KindTile, 2999, 2999},
 		"checkpoint":     {flip("/checkpoint", 30), verify.KindCheckpoint, 0, 0},
 		"upper tile":     {flip("/tile/1/000.p/11", 1), verify.KindTile, 2560, 2815},
 	} {
@@ -171,7 +171,7 @@ func TestServer_Tampered(t *testing.T) {
 			if r.Verdict != verify.Unsound || len(r.Defects) == 0 {
 				t.Fatalf("%+v", r)
 			}
-			if d := r.Defects[0]; d.Kind != c.kind || d.First != c.first || d.Last != c.last {
+			if d := r.Defects[0]; len(r.Defects) != 1 || d.Kind != c.kind || d.First != c.first || d.Last != c.last {
 				t.Errorf("%+v", r.Defects)
 			}
 		})

@@ -18,6 +18,7 @@ type suspect struct {
 	chosen   int // into candidates, by choose
 	file     string
 	offset   int64
+	tile     string
 }
 
 // candidates are the hashes the entry may have had, the computed one last.
@@ -44,7 +45,7 @@ func (j *judge) stated(hash chain.Hash) {
 
 func (j *judge) suspect(hash chain.Hash, isStated bool) {
 	if j.last.suspect == 0 {
-		s := suspect{index: j.next - 1, file: j.last.file, offset: j.last.offset}
+		s := suspect{index: j.next - 1, file: j.last.file, offset: j.last.offset, tile: j.last.tile}
 		if j.last.raw != nil {
 			s.computed = &j.last.leaf
 		}

@@ -50,6 +50,7 @@ type item struct {
 	before   *chain.Hash
 	after    *chain.Hash // what a frame or tile states about the entry before, about this one
 	recorded *int64      // what the frame states
+	tile     string      // path of the served tile in which after stands
 	file     string
 	offset   int64
 

@@ -165,7 +165,7 @@ func (s *server) read(ctx context.Context, size uint64, out *reader) error {
 			}
 		}
 	}()
-	upper := &upperTiles{suite: suite.Default()}
+	var upper upperTiles
 	for f := range queue {
 		<-f.done
 		if f.err != nil && !errors.Is(f.err, errAbsent) {
@@ -174,18 +174,18 @@ func (s *server) read(ctx context.Context, size uint64, out *reader) error {
 		if f.tErr != nil && !errors.Is(f.tErr, errAbsent) {
 			return f.tErr
 		}
-		if err := s.put(f, out); err != nil {
+		b, err := s.put(f, out)
+		if err != nil {
 			return err
 		}
-		if out.suite != nil {
-			upper.suite = out.suite
-		}
-		upper.add(f)
+		upper.torn = upper.torn || b == nil
+		upper.add(out.suite, b, f.tile)
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return s.checkUpper(ctx, upper, size, out)
+	upper.add(out.suite, nil, nil)
+	return s.checkUpper(ctx, &upper, size, out)
 }
 
 func (s *server) fetch(ctx context.Context, f *fetched) {
@@ -197,7 +197,7 @@ func (s *server) fetch(ctx context.Context, f *fetched) {
 }
 
 // put makes a batch of a bundle: each entry with the hash that the tile states.
-func (s *server) put(f *fetched, out *reader) error {
+func (s *server) put(f *fetched, out *reader) (*batch, error) {
 	first := f.n * chain.TileWidth
 	last := first + uint64(f.width) - 1
 	path := tilePath("entries", f.n, f.width)
@@ -205,14 +205,14 @@ func (s *server) put(f *fetched, out *reader) error {
 		out.defects.add(Defect{Kind: KindTile, First: first, Last: last, File: tilePath("0", f.n, f.width), Message: f.tErr.Error()})
 	}
 	if f.err != nil {
-		return nil // the judge finds the gap
+		return nil, nil // the judge finds the gap
 	}
 	items := make([]item, f.width)
 	at := 0
 	for i := range items {
 		items[i] = item{file: path, offset: int64(at)}
 		if f.tile != nil {
-			items[i].after = &f.tile[i]
+			items[i].after, items[i].tile = &f.tile[i], tilePath("0", f.n, f.width)
 		}
 		if at+2 > len(f.data) {
 			continue
@@ -225,29 +225,48 @@ func (s *server) put(f *fetched, out *reader) error {
 		items[i].raw = f.data[at+2 : stop : stop]
 		at = stop
 	}
-	return out.put(&batch{first: first, items: items})
+	b := &batch{first: first, items: items}
+	return b, out.put(b)
 }
 
-// upperTiles collects the roots of the full leaf tiles that were served.
+// upperTiles collects what the full groups of leaves make: as the entries
+// hash and as the leaf tiles state. A tile above is right if it agrees with
+// either; where the two differ, the judge says which is wrong.
 type upperTiles struct {
-	suite *suite.Suite
-	roots []chain.Hash
-	torn  bool // a tile is missing: what is above cannot be compared
+	groups []group
+	torn   bool // something is missing: what is above cannot be compared
+	last   *batch
+	tile   []chain.Hash // of last
 }
 
-func (u *upperTiles) add(f *fetched) {
-	u.torn = u.torn || f.tile == nil
-	if !u.torn && f.width == chain.TileWidth {
-		u.roots = append(u.roots, mth(u.suite, f.tile))
+type group struct{ computed, stated chain.Hash }
+
+// add adds the batch that was put before, which has been judged meanwhile.
+func (u *upperTiles) add(s *suite.Suite, b *batch, tile []chain.Hash) {
+	if u.last != nil && !u.torn {
+		<-u.last.done
+		if items := u.last.items; len(items) == chain.TileWidth {
+			leaves := make([]chain.Hash, len(items))
+			for i := range items {
+				leaves[i] = items[i].leaf
+			}
+			g := group{computed: mth(s, leaves)}
+			g.stated = g.computed
+			if u.tile != nil {
+				g.stated = mth(s, u.tile)
+			}
+			u.groups = append(u.groups, g)
+		}
 	}
+	u.last, u.tile = b, tile
 }
 
 // checkUpper compares the served tiles above the leaves with those that the
-// leaf tiles make. The leaf tiles themselves are compared entry by entry.
+// leaves make.
 func (s *server) checkUpper(ctx context.Context, u *upperTiles, size uint64, out *reader) error {
-	row := u.roots
+	row := u.groups
 	for level := 1; len(row) > 0 && !u.torn; level++ {
-		var above []chain.Hash
+		var above []group
 		for n := 0; n*chain.TileWidth < len(row); n++ {
 			want := row[n*chain.TileWidth : min(len(row), (n+1)*chain.TileWidth)]
 			got, err := s.hashes(ctx, level, uint64(n), len(want))
@@ -256,7 +275,7 @@ func (s *server) checkUpper(ctx context.Context, u *upperTiles, size uint64, out
 			}
 			s.compare(level, n, want, got, err, size, out)
 			if len(want) == chain.TileWidth {
-				above = append(above, mth(u.suite, want))
+				above = append(above, parent(out.suite, want))
 			}
 		}
 		row = above
@@ -264,7 +283,15 @@ func (s *server) checkUpper(ctx context.Context, u *upperTiles, size uint64, out
 	return nil
 }
 
-func (s *server) compare(level, n int, want, got []chain.Hash, err error, size uint64, out *reader) {
+func parent(s *suite.Suite, groups []group) group {
+	computed, stated := make([]chain.Hash, len(groups)), make([]chain.Hash, len(groups))
+	for i, g := range groups {
+		computed[i], stated[i] = g.computed, g.stated
+	}
+	return group{mth(s, computed), mth(s, stated)}
+}
+
+func (s *server) compare(level, n int, want []group, got []chain.Hash, err error, size uint64, out *reader) {
 	span := uint64(1) << (8 * level)
 	file := tilePath(fmt.Sprint(level), uint64(n), len(want))
 	if err != nil {
@@ -273,10 +300,10 @@ func (s *server) compare(level, n int, want, got []chain.Hash, err error, size u
 		return
 	}
 	for i := range want {
-		if want[i] != got[i] {
+		if got[i] != want[i].computed && got[i] != want[i].stated {
 			first := (uint64(n)*chain.TileWidth + uint64(i)) * span
 			out.defects.add(Defect{Kind: KindTile, First: first, Last: first + span - 1, File: file, Offset: int64(i * suite.HashSize),
-				Message: "the served hash is not that of the leaf tiles below it"})
+				Message: "the served hash is not that of what lies below it"})
 		}
 	}
 }
