@@ -68,18 +68,12 @@ func (c *Cursor) Name() []byte {
 func (c *Cursor) String() []byte {
 	start := c.At
 	for i := start + 1; i < len(c.Text); i++ {
-		next := bytes.IndexByte(c.Text[i:], '"')
-		if next < 0 {
-			break
-		}
-		i += next
-		slashes := 0
-		for i-1-slashes > start && c.Text[i-1-slashes] == '\\' {
-			slashes++
-		}
-		if slashes%2 == 0 {
+		switch c.Text[i] {
+		case '"':
 			c.At = i + 1
 			return c.Text[start:c.At]
+		case '\\':
+			i++
 		}
 	}
 	c.At = len(c.Text)
