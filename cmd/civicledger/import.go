@@ -205,7 +205,7 @@ func (im *importing) lines(rows iter.Seq2[sources.Row, error], counts *importCou
 			fatal := err != nil && !errors.As(err, &bad)
 			if !fatal {
 				counts.count(row, bad)
-				progress.row(counts)
+				progress.row(counts, row.Preamble)
 			}
 			if fatal || bad != nil && !im.skipBad {
 				yield(nil, err)
@@ -225,8 +225,11 @@ func (im *importing) lines(rows iter.Seq2[sources.Row, error], counts *importCou
 }
 
 func (c *importCounts) count(row sources.Row, bad *sources.RowError) {
-	c.Rows++
 	c.Events += len(row.Events)
+	if row.Preamble {
+		return
+	}
+	c.Rows++
 	switch {
 	case bad != nil:
 		c.Bad++

@@ -46,9 +46,9 @@ func (p *progress) reading(in io.Reader) io.Reader {
 	return p.bar.Start().NewProxyReader(in)
 }
 
-// row tells of another row.
-func (p *progress) row(c *importCounts) {
-	if p.bar == nil && c.Rows%progressRows == 0 {
+// row tells of another row, or of a preamble that is none.
+func (p *progress) row(c *importCounts, preamble bool) {
+	if p.bar == nil && !preamble && c.Rows%progressRows == 0 {
 		fmt.Fprintf(p.w, "%s: %d rows, %d events, %d bad so far\n", p.name, c.Rows, c.Events, c.Bad)
 	}
 }

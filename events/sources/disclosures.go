@@ -18,7 +18,6 @@ var disclosuresSource = &Source{
 	defaults: Options{
 		Jurisdiction: wuhanDivision,
 		Organisation: ident.OrgRef{Name: wuhan},
-		Campaign:     "covid-2020",
 	},
 	read: readTables(table{
 		columns: []string{"date", "official_day_received", "official_cum_received", "official_cum_usd", "official_day_paid_out", "official_cum_paid_out", "official_day_count"},

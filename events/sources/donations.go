@@ -28,7 +28,6 @@ var donationsSource = &Source{
 	defaults: Options{
 		Jurisdiction: wuhanDivision,
 		Organisation: ident.OrgRef{Name: wuhan},
-		Campaign:     "covid-2020",
 	},
 	read: readTables(table{
 		columns: []string{"row_id", "disclosed_date", "channel", "donor_kind", "donor", "amount", "currency"},

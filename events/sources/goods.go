@@ -18,7 +18,6 @@ var goodsSource = &Source{
 	defaults: Options{
 		Jurisdiction: wuhanDivision,
 		Organisation: ident.OrgRef{Name: wuhan},
-		Campaign:     "covid-2020",
 	},
 	read: readTables(
 		table{columns: []string{"row_id", "date", "donor_kind", "donor", "item", "spec", "unit", "quantity"}, key: "row_id", say: sayGoodsReceived},

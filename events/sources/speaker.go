@@ -40,9 +40,6 @@ func newSpeaker(s *Source, opts Options) *speaker {
 	if !sp.Organisation.Known() {
 		sp.Organisation = s.defaults.Organisation
 	}
-	if sp.Campaign == "" {
-		sp.Campaign = s.defaults.Campaign
-	}
 	return sp
 }
 
