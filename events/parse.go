@@ -10,7 +10,6 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"civicledger/events/cursor"
 	"civicledger/events/ident"
 	"civicledger/ledger/chain"
 )
@@ -36,7 +35,7 @@ func Parse(line []byte) (*Event, Problems) {
 	}
 	p := parsers.Get().(*parser)
 	defer parsers.Put(p)
-	p.cur = cursor.Cursor{Text: line}
+	p.cur = Cursor{Text: line}
 	p.event = &Event{Line: line}
 	p.seen, p.problems = 0, nil
 	p.envelope()
@@ -82,7 +81,7 @@ func CheckTime(e *Event, now time.Time) Problems {
 
 // parser walks one line that is sound JSON. Its buffer is used again.
 type parser struct {
-	cur      cursor.Cursor
+	cur      Cursor
 	scratch  []byte
 	event    *Event
 	seen     attribute
@@ -99,12 +98,12 @@ func (p *parser) add(pointer, code, message string) {
 
 // refuse refuses the value, or the name, that begins at offset.
 func (p *parser) refuse(offset int, code, format string, args ...any) {
-	p.add(cursor.Pointer(p.cur.Text, offset), code, fmt.Sprintf(format, args...))
+	p.add(PointerAt(p.cur.Text, offset), code, fmt.Sprintf(format, args...))
 }
 
 // plain is the text of a JSON string, valid until the next call.
 func (p *parser) plain(quoted []byte) (text []byte) {
-	text, p.scratch = cursor.Plain(quoted, p.scratch)
+	text, p.scratch = Unquote(quoted, p.scratch)
 	return text
 }
 
@@ -150,7 +149,7 @@ func (p *parser) data(start int, value []byte) {
 	}
 	p.event.Data = value
 	depth := 0
-	for c := (cursor.Cursor{Text: value}); c.At < len(value); {
+	for c := (Cursor{Text: value}); c.At < len(value); {
 		at := c.At
 		switch b := value[at]; {
 		case b == '"':

@@ -9,7 +9,6 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"civicledger/events"
-	"civicledger/events/cursor"
 )
 
 // maxProblems bounds how many reasons one event is refused with.
@@ -22,7 +21,7 @@ const maxProblems = 20
 func (t *Type) Validate(e *events.Event) events.Problems {
 	w := walkers.Get().(*walker)
 	defer walkers.Put(w)
-	w.cur = cursor.Cursor{Text: e.Data}
+	w.cur = events.Cursor{Text: e.Data}
 	w.problems = nil
 	if !t.OperatorOnly && e.Jurisdiction == "" {
 		w.add("/jurisdiction", "missing", "jurisdiction is missing: name the GB/T 2260 or ISO 3166-2 code this event belongs to")
@@ -45,7 +44,7 @@ func (t *Type) Validate(e *events.Event) events.Problems {
 
 // walker reads one event's data, which is sound JSON. Its buffer is used again.
 type walker struct {
-	cur      cursor.Cursor
+	cur      events.Cursor
 	scratch  []byte
 	problems events.Problems
 }
@@ -60,17 +59,17 @@ func (w *walker) add(pointer, code, message string) {
 
 // refuse refuses the value, or the name, that begins at offset.
 func (w *walker) refuse(offset int, code, format string, args ...any) {
-	w.add("/data"+cursor.Pointer(w.cur.Text, offset), code, fmt.Sprintf(format, args...))
+	w.add("/data"+events.PointerAt(w.cur.Text, offset), code, fmt.Sprintf(format, args...))
 }
 
 // refuseMember refuses a member, present or not, of the object that begins at offset.
 func (w *walker) refuseMember(offset int, name, code, message string) {
-	w.add("/data"+cursor.Pointer(w.cur.Text, offset)+"/"+name, code, message)
+	w.add("/data"+events.PointerAt(w.cur.Text, offset)+"/"+name, code, message)
 }
 
 // plain is the text of a JSON string, valid until the next call.
 func (w *walker) plain(quoted []byte) (text []byte) {
-	text, w.scratch = cursor.Plain(quoted, w.scratch)
+	text, w.scratch = events.Unquote(quoted, w.scratch)
 	return text
 }
 

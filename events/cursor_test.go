@@ -1,4 +1,4 @@
-package cursor
+package events
 
 import (
 	"bytes"
@@ -7,14 +7,14 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-const sample = ` { "a" : [ 1 , {"b\"~/":"x\\"}, -2.5e3 ], "c":{}, "d":null ,"e":[]} `
+const nested = ` { "a" : [ 1 , {"b\"~/":"x\\"}, -2.5e3 ], "c":{}, "d":null ,"e":[]} `
 
-func TestPointer(t *testing.T) {
+func TestPointerAt(t *testing.T) {
 	for at, want := range map[string]string{
 		`{ "a"`: "", `"a"`: "/a", `[ 1`: "/a", `1 ,`: "/a/0", `{"b`: "/a/1", `"b\"`: `/a/1/b"~0~1`, `"x\\"`: `/a/1/b"~0~1`,
 		`-2.5`: "/a/2", `{},`: "/c", `null`: "/d", `[]`: "/e",
 	} {
-		if got := Pointer([]byte(sample), bytes.Index([]byte(sample), []byte(at))); got != want {
+		if got := PointerAt([]byte(nested), bytes.Index([]byte(nested), []byte(at))); got != want {
 			t.Errorf("at %s: %q, want %q", at, got, want)
 		}
 	}
@@ -27,7 +27,7 @@ func walk(c *Cursor, seen []string) []string {
 		c.Enter()
 		seen = append(seen, "{")
 		for c.Next() {
-			name, _ := Plain(c.Name(), nil)
+			name, _ := Unquote(c.Name(), nil)
 			seen = walk(c, append(seen, string(name)))
 		}
 		return append(seen, "}")
@@ -39,7 +39,7 @@ func walk(c *Cursor, seen []string) []string {
 		}
 		return append(seen, "]")
 	case '"':
-		text, _ := Plain(c.String(), nil)
+		text, _ := Unquote(c.String(), nil)
 		return append(seen, string(text))
 	}
 	return append(seen, string(c.Value()))
@@ -60,7 +60,7 @@ func tokens(text []byte) (seen []string) {
 // On valid text the cursor sees what the library sees, and skipping a value
 // ends where walking it ends. On other text it does not panic and ends.
 func FuzzCursor(f *testing.F) {
-	f.Add([]byte(sample))
+	f.Add([]byte(nested))
 	f.Add([]byte(`["\u00e9\\","",{"":[[]]},true,0]`))
 	f.Add([]byte(`{"a`))
 	f.Add([]byte(`{"a":1]`))
@@ -68,7 +68,7 @@ func FuzzCursor(f *testing.F) {
 		if !jsontext.Value(text).IsValid() {
 			c := Cursor{Text: text}
 			c.Value()
-			Pointer(text, len(text)/2)
+			PointerAt(text, len(text)/2)
 			return
 		}
 		c, skip := Cursor{Text: text}, Cursor{Text: text}

@@ -1,12 +1,4 @@
-// Package cursor walks JSON text that a strict parser has found valid.
-//
-// It is for the two walks of every event, the envelope's and the catalogue's:
-// asking a full parser for each token twice would cost more than the durable
-// log does. It refuses nothing and checks nothing; on text that is not valid
-// JSON it stays within the text, ends, and says nothing useful.
-//
-// Spec: RFC 8259; JSON pointers are those of RFC 6901.
-package cursor
+package events
 
 import (
 	"bytes"
@@ -16,7 +8,11 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Cursor is a place in a JSON text.
+// Cursor is a place in a JSON text that a strict parser has found valid. It
+// serves the two walks of every event, the envelope's and the catalogue's:
+// asking a full parser for each token twice would cost more than the durable
+// log does. It checks nothing; on text that is not valid JSON it stays within
+// the text, ends, and says nothing useful.
 type Cursor struct {
 	Text []byte
 	At   int
@@ -126,9 +122,9 @@ func (c *Cursor) skipScalar() {
 	}
 }
 
-// Plain is the text of a quoted string. It is a part of quoted or of scratch,
+// Unquote is the text of a quoted string. It is a part of quoted or of scratch,
 // which it may grow, and valid as long as they are.
-func Plain(quoted, scratch []byte) (text, grown []byte) {
+func Unquote(quoted, scratch []byte) (text, grown []byte) {
 	if bytes.IndexByte(quoted, '\\') < 0 {
 		return quoted[1 : len(quoted)-1], scratch
 	}
@@ -139,9 +135,9 @@ func Plain(quoted, scratch []byte) (text, grown []byte) {
 	return grown, grown
 }
 
-// Pointer is the JSON pointer of the value, or of the member whose name, begins
+// PointerAt is the JSON pointer (RFC 6901) of the value, or of the member whose name, begins
 // at offset. It walks the text again: only refusals ask for it.
-func Pointer(text []byte, offset int) string {
+func PointerAt(text []byte, offset int) string {
 	c := Cursor{Text: text}
 	var path strings.Builder
 	for c.Peek() != 0 && c.At < offset && c.inside(offset, &path) {
@@ -162,7 +158,7 @@ func (c *Cursor) inside(offset int, path *strings.Builder) bool {
 		reference := strconv.Itoa(i)
 		named := c.At
 		if object {
-			name, _ := Plain(c.Name(), nil)
+			name, _ := Unquote(c.Name(), nil)
 			reference = pointerEscape.Replace(string(name))
 		}
 		start := c.At
