@@ -86,16 +86,18 @@ func plainText(value []byte) (string, error) {
 			return "", errors.New("not a string")
 		}
 	}
+	if text == "" {
+		return "", errors.New("is empty")
+	}
+	ascii := true
 	for i := 0; i < len(text); i++ {
 		if text[i] < ' ' || text[i] == 0x7f {
 			return "", errors.New("holds a control character")
 		}
-	}
-	if text == "" {
-		return "", errors.New("is empty")
+		ascii = ascii && text[i] < utf8.RuneSelf
 	}
 	// Readers disagree on bad UTF-8 and lone surrogates; one of them writes U+FFFD.
-	if strings.ContainsRune(text, utf8.RuneError) {
+	if !ascii && strings.ContainsRune(text, utf8.RuneError) {
 		return "", errors.New("holds bad UTF-8 or U+FFFD")
 	}
 	return text, nil

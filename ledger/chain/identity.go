@@ -3,6 +3,7 @@ package chain
 import (
 	"encoding/hex"
 	"fmt"
+	"sync"
 
 	"civicledger/ledger/suite"
 )
@@ -53,14 +54,19 @@ func KeyID(s *suite.Suite, public []byte) string {
 // first 16 bytes of a digest over a domain tag and the three, one per line. It
 // is the idempotency key of the ledger, for ever.
 func KeyOf(s *suite.Suite, agency, source, id string) EventKey {
-	text := make([]byte, 0, 256)
-	text = append(text, tagEventKey...)
+	buf := keyTexts.Get().(*[]byte)
+	text := append((*buf)[:0], tagEventKey...)
 	text = append(append(text, agency...), '\n')
 	text = append(append(text, source...), '\n')
 	text = append(append(text, id...), '\n')
 	sum := s.Sum(text)
+	*buf = text
+	keyTexts.Put(buf)
 	return EventKey(sum[:16])
 }
+
+// keyTexts keeps KeyOf, which runs for every entry, from making garbage.
+var keyTexts = sync.Pool{New: func() any { return new([]byte) }}
 
 // EnrolmentText is what an agency signs to prove that it holds the key that
 // the operator enrols for it.

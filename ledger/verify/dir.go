@@ -191,11 +191,20 @@ func (b *bookReader) frame(s *segment, offset int64, f *frame.Frame, stated *cha
 	if stated != nil && *stated != f.Prev.Last {
 		b.out.defects.add(Defect{Kind: KindSegment, First: s.first, Last: s.first, File: s.file, Message: "its header and its first frame extend different entries"})
 	}
-	items := make([]item, len(f.Entries))
+	keep := len(f.Entries)
+	if f.Head.Size > b.size {
+		keep = int(b.size - min(b.size, f.Prev.Size))
+		b.out.beyond += uint64(len(f.Entries) - keep)
+	}
+	b.next = f.Head.Size
+	if keep == 0 {
+		return nil
+	}
+	items := b.grow(f.Prev.Size, keep)
 	data := make([]byte, 0, f.Size())
 	recorded := f.Recorded
 	at := offset + frame.HeaderSize
-	for i, e := range f.Entries {
+	for i, e := range f.Entries[:keep] {
 		at += 4
 		start := len(data)
 		data = append(data, e...)
@@ -206,27 +215,25 @@ func (b *bookReader) frame(s *segment, offset int64, f *frame.Frame, stated *cha
 		prev := f.Prev.Last
 		items[0].before = &prev
 	}
-	head := f.Head.Last
-	items[len(items)-1].after = &head
-	return b.add(items, len(data))
+	if keep == len(f.Entries) {
+		head := f.Head.Last
+		items[keep-1].after = &head
+	}
+	return b.added(len(data))
 }
 
-// add adds the next entries up to the checkpoint and counts those beyond it.
-func (b *bookReader) add(items []item, bytes int) error {
-	first := b.next
-	b.next += uint64(len(items))
-	if b.next > b.size {
-		keep := b.size - min(first, b.size)
-		b.out.beyond += uint64(len(items)) - keep
-		items = items[:keep]
-	}
-	if len(items) == 0 {
-		return nil
-	}
+// grow makes place for the next entries in the batch that is pending.
+func (b *bookReader) grow(first uint64, count int) []item {
 	if b.pending == nil {
-		b.pending = &batch{first: first}
+		b.pending = &batch{first: first, items: (*spare.Get().(*[]item))[:0], reused: true}
 	}
-	b.pending.items = append(b.pending.items, items...)
+	n := len(b.pending.items)
+	b.pending.items = slices.Grow(b.pending.items, count)[:n+count]
+	return b.pending.items[n:]
+}
+
+// added hands the batch over once it is large.
+func (b *bookReader) added(bytes int) error {
 	b.bytes += bytes
 	if b.bytes < 1<<20 && len(b.pending.items) < 4096 {
 		return nil
@@ -266,5 +273,14 @@ func (b *bookReader) badPart(s *segment, f io.ReaderAt, part *frame.Part) error 
 	}
 	b.out.defects.add(Defect{Kind: KindFrame, First: first, Last: min(last, b.size-1), File: s.file, Offset: part.Offset,
 		Message: fmt.Sprintf("%d bytes are not a whole frame (%v)", part.Length, part.Err)})
-	return b.add(items, int(part.Length))
+	b.next += uint64(len(items))
+	if b.next > b.size {
+		b.out.beyond += b.next - b.size
+		items = items[:b.size-first]
+	}
+	if len(items) == 0 {
+		return nil
+	}
+	copy(b.grow(first, len(items)), items)
+	return b.added(int(part.Length))
 }

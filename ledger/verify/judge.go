@@ -23,7 +23,8 @@ type judge struct {
 	lost   bool // an operator's entry may be missing from the roster
 
 	next     uint64
-	last     *lastEntry // entry next-1
+	last     *lastEntry // entry next-1; nil if it is not known
+	buffer   lastEntry  // where last points
 	recorded int64
 	tree     leaves
 	suspects []suspect
@@ -84,6 +85,10 @@ func (j *judge) batch(b *batch) {
 	for i := range b.items {
 		j.entry(&b.items[i])
 	}
+	if j.last != nil { // outlives the batch
+		it := *j.last.item
+		j.last.item = &it
+	}
 	if j.progress != nil {
 		total := j.next
 		if j.cp != nil {
@@ -127,7 +132,8 @@ func (j *judge) entry(it *item) {
 		j.stated(it.header.Prev)
 	}
 	j.next++
-	j.last = &lastEntry{item: it}
+	j.buffer = lastEntry{item: it}
+	j.last = &j.buffer
 	j.bytes += uint64(len(it.raw))
 	j.tree.add(it.leaf)
 	switch {

@@ -47,7 +47,8 @@ func (j *judge) suspect(hash chain.Hash, isStated bool) {
 	if j.last.suspect == 0 {
 		s := suspect{index: j.next - 1, file: j.last.file, offset: j.last.offset, tile: j.last.tile}
 		if j.last.raw != nil {
-			s.computed = &j.last.leaf
+			leaf := j.last.leaf
+			s.computed = &leaf
 		}
 		j.suspects = append(j.suspects, s)
 		j.last.suspect = len(j.suspects)

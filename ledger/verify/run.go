@@ -42,6 +42,8 @@ type batch struct {
 	first uint64
 	items []item
 	done  chan struct{} // closed when each item is judged by itself
+
+	reused bool // the judge recycles items
 }
 
 // item is one entry and what stands around it.
@@ -91,6 +93,18 @@ func (r *reader) put(b *batch) error {
 		}
 	}
 	return nil
+}
+
+// spare keeps the items of judged batches, which are large, for new ones.
+var spare = sync.Pool{New: func() any { return new([]item) }}
+
+// recycle gives back a batch of a source that does not look at it again.
+func (r *reader) recycle(b *batch) {
+	if b.reused {
+		clear(b.items)
+		b.items = b.items[:0]
+		spare.Put(&b.items)
+	}
 }
 
 // suiteOf returns the suite that the genesis entry names.
@@ -176,6 +190,7 @@ func Run(ctx context.Context, src Source, vkey string, opts Options) *Report {
 		<-b.done
 		j.suite = in.suite
 		j.batch(b)
+		in.recycle(b)
 	}
 	cores.Wait()
 	err = <-failed
