@@ -72,6 +72,11 @@ func New(log Log, projections ...Projection) (*Runner, error) {
 	return r, nil
 }
 
+// SetBatch sets how many entries are folded into one memdb transaction: more
+// are faster and take more memory while catching up. The tables do not depend
+// on it. It is called before Run.
+func (r *Runner) SetBatch(entries int) { r.limit = max(1, entries) }
+
 // View returns the tables as they are now.
 func (r *Runner) View() *View {
 	txn := r.db.Txn(false)

@@ -115,7 +115,7 @@ func (p *Projection) placePayment(one *payment, before payment, where string, in
 // shiftReturns moves returns that are known already into or out of a row. They
 // fit: the accounts hold the same sums.
 func (p *Projection) shiftReturns(one *payment, sign int64) {
-	if one.returnedCount == 0 {
+	if one.returnedCount == 0 || one.cell == noCell {
 		return
 	}
 	if row := p.subsidies.Edit(p.payments.cells[one.cell]); row != nil {
@@ -142,6 +142,8 @@ func (p *Projection) returned(c *change, d *catalogue.SubsidyReturned) {
 		if row := p.subsidies.Edit(p.payments.cells[one.cell]); row != nil {
 			c.sums.Add(&row.Returned, c.sign*d.Amount)
 			c.sums.Add(&row.ReturnedCount, c.sign)
+		} else {
+			one.cell = noCell // its payment was corrected away, another one has its number
 		}
 	}
 	p.move(c, movement{d.Fund, d.Currency, d.Date, party{OutsideRecipients, ""}, holder(d.Payer), d.Amount})

@@ -1,0 +1,207 @@
+package charity
+
+import (
+	"slices"
+	"strings"
+
+	"civicledger/events/catalogue"
+	"civicledger/projections"
+)
+
+// Totals is what was received, spent and handed out.
+type Totals struct {
+	Entries       int64    `json:"entries"`       // that count in here
+	Money         []*Money `json:"money"`         // by currency
+	Donors        Donors   `json:"donors"`        // donations by kind of donor
+	GoodsReceived int64    `json:"goodsReceived"` // donations in goods
+	GoodsIssued   int64    `json:"goodsIssued"`   // issues of goods
+	Disclosures   int64    `json:"disclosures"`
+}
+
+// Money is the sums of one currency, in minor units.
+type Money struct {
+	Currency      string     `json:"currency"`
+	Received      int64      `json:"received"`
+	ReceivedCount int64      `json:"receivedCount"`
+	Spent         int64      `json:"spent"`
+	SpentCount    int64      `json:"spentCount"`
+	Channels      []*Channel `json:"channels,omitzero"` // of what was received
+}
+
+// Channel is how money came; "" where the publisher does not say.
+type Channel struct {
+	Channel string `json:"channel"`
+	Amount  int64  `json:"amount"`
+	Count   int64  `json:"count"`
+}
+
+// Donors counts donations by kind of donor.
+type Donors struct {
+	Organisations int64 `json:"organisations"`
+	Persons       int64 `json:"persons"`
+	Anonymous     int64 `json:"anonymous"`
+	Unstated      int64 `json:"unstated"`
+}
+
+func (d *Donors) of(kind string) *int64 {
+	switch kind {
+	case "org":
+		return &d.Organisations
+	case "person":
+		return &d.Persons
+	case "anonymous":
+		return &d.Anonymous
+	}
+	return &d.Unstated
+}
+
+// money returns the sums of a currency, which are made where there are none.
+// Their address stays while the row is edited.
+func (t *Totals) money(currency string) *Money {
+	i, ok := slices.BinarySearchFunc(t.Money, currency, func(m *Money, c string) int { return strings.Compare(m.Currency, c) })
+	if !ok {
+		t.Money = slices.Insert(t.Money, i, &Money{Currency: currency})
+	}
+	return t.Money[i]
+}
+
+func (m *Money) channel(name string) *Channel {
+	i, ok := slices.BinarySearchFunc(m.Channels, name, func(ch *Channel, n string) int { return strings.Compare(ch.Channel, n) })
+	if !ok {
+		m.Channels = slices.Insert(m.Channels, i, &Channel{Channel: name})
+	}
+	return m.Channels[i]
+}
+
+// deepen makes copied totals independent of the row they were copied from.
+func (t *Totals) deepen() {
+	t.Money = slices.Clone(t.Money)
+	for i, m := range t.Money {
+		own := *m
+		own.Channels = slices.Clone(m.Channels)
+		for j, ch := range own.Channels {
+			one := *ch
+			own.Channels[j] = &one
+		}
+		t.Money[i] = &own
+	}
+}
+
+// Organisation is a charity.
+type Organisation struct {
+	Organisation string `json:"organisation"` // key
+	Name         string `json:"name,omitzero"`
+	Jurisdiction string `json:"jurisdiction,omitzero"` // of the first entry about it
+	Totals
+}
+
+// Campaign is a fundraising campaign of a charity. Opened is nil where money
+// came for a campaign that nobody opened.
+type Campaign struct {
+	Organisation string  `json:"organisation"`
+	Campaign     string  `json:"campaign"`
+	Opened       *uint64 `json:"opened,omitzero"` // index of the entry
+	Name         string  `json:"name,omitzero"`
+	Filing       string  `json:"filing,omitzero"`
+	Public       bool    `json:"public"`
+	Emergency    bool    `json:"emergency"`
+	From         string  `json:"from,omitzero"`
+	To           string  `json:"to,omitzero"`
+	Expected     *int64  `json:"expected,omitzero"`
+	Currency     string  `json:"currency,omitzero"` // of Expected
+	Fund         string  `json:"fund,omitzero"`
+	Totals
+}
+
+// Day is the money of one day. Campaign "" is all of the organisation.
+type Day struct {
+	Organisation  string `json:"organisation"`
+	Campaign      string `json:"campaign,omitzero"`
+	Currency      string `json:"currency"`
+	Date          string `json:"date"`
+	Received      int64  `json:"received"`
+	ReceivedCount int64  `json:"receivedCount"`
+	Spent         int64  `json:"spent"`
+	SpentCount    int64  `json:"spentCount"`
+}
+
+// Goods is one item in one unit, as published. Campaign "" is all of the
+// organisation. Lines without a number are counted as unstated.
+type Goods struct {
+	Organisation     string `json:"organisation"`
+	Campaign         string `json:"campaign,omitzero"`
+	Item             string `json:"item"`
+	Unit             string `json:"unit,omitzero"`
+	ReceivedMilli    int64  `json:"receivedMilli"` // thousandths of the unit
+	ReceivedLines    int64  `json:"receivedLines"`
+	ReceivedUnstated int64  `json:"receivedUnstated"`
+	IssuedMilli      int64  `json:"issuedMilli"`
+	IssuedLines      int64  `json:"issuedLines"`
+	IssuedUnstated   int64  `json:"issuedUnstated"`
+}
+
+// Donor is an organisation that gave. Currency "" is goods.
+type Donor struct {
+	Organisation string `json:"organisation"` // who received
+	Donor        string `json:"donor"`
+	DonorName    string `json:"donorName,omitzero"`
+	Currency     string `json:"currency,omitzero"`
+	Amount       int64  `json:"amount"`
+	Donations    int64  `json:"donations"`
+}
+
+// Disclosure is what a charity told the public about a period, and what the
+// events on the ledger say about the same.
+type Disclosure struct {
+	Organisation string                     `json:"organisation"`
+	Index        uint64                     `json:"index"`
+	Number       string                     `json:"number,omitzero"`
+	Campaign     string                     `json:"campaign,omitzero"`
+	Kind         string                     `json:"kind"`
+	From         string                     `json:"from"`
+	To           string                     `json:"to"`
+	PublishedOn  string                     `json:"publishedOn"`
+	Currency     string                     `json:"currency,omitzero"`
+	Stated       Figures                    `json:"stated"`
+	Counted      Figures                    `json:"counted"` // absent where the ledger has no detail
+	Parts        []catalogue.DisclosurePart `json:"parts,omitzero"`
+	URL          string                     `json:"url,omitzero"`
+	Differs      []string                   `json:"differs,omitzero"` // names of figures that differ
+
+	agency, eventType, jurisdiction string
+}
+
+// Figures are the sums of a disclosure.
+type Figures struct {
+	Received           *int64 `json:"received,omitzero"`
+	ReceivedCount      *int64 `json:"receivedCount,omitzero"`
+	Spent              *int64 `json:"spent,omitzero"`
+	CumulativeReceived *int64 `json:"cumulativeReceived,omitzero"`
+	CumulativeSpent    *int64 `json:"cumulativeSpent,omitzero"`
+}
+
+var (
+	organisationTable = projections.NewTable("charity_organisations",
+		func(o *Organisation) string { return projections.Key(o.Organisation) },
+		func(o *Organisation) { o.deepen() })
+
+	campaignTable = projections.NewTable("charity_campaigns",
+		func(c *Campaign) string { return projections.Key(c.Organisation, c.Campaign) },
+		func(c *Campaign) { c.deepen() })
+
+	dayTable = projections.NewTable("charity_days", func(d *Day) string {
+		return projections.Key(d.Organisation, d.Campaign, d.Currency, d.Date)
+	}, nil)
+
+	goodsTable = projections.NewTable("charity_goods", func(g *Goods) string {
+		return projections.Key(g.Organisation, g.Campaign, g.Item, g.Unit)
+	}, nil)
+
+	donorTable = projections.NewTable("charity_donors", func(d *Donor) string {
+		return projections.Key(d.Organisation, d.Donor, d.Currency)
+	}, nil)
+
+	disclosureTable = projections.NewTable("charity_disclosures", func(d *Disclosure) string {
+		return projections.Key(d.Organisation, projections.Uint(d.Index))
+	}, nil)
+)

@@ -1,0 +1,236 @@
+package funds
+
+import (
+	"cmp"
+	"slices"
+
+	"civicledger/events/catalogue"
+	"civicledger/events/money"
+	"civicledger/projections"
+)
+
+// Series of a Statement.
+const (
+	SeriesRows = "rows" // rows with numbers and what each moved
+	SeriesDays = "days" // balances of days, held against donations and spending on the account
+)
+
+// series is one account's stated balances in order. It is compact: there may
+// be one for every row of a bank's statement.
+type series struct {
+	row  Statement // names only
+	bank string    // key of the bookings on the account
+	list []stated
+	from int // first place to follow again
+	// breaks counts the broken ones of list.
+	breaks int64
+
+	agency, eventType, jurisdiction string
+}
+
+type stated struct {
+	sequence int64
+	balance  int64
+	delta    int64
+	index    uint64
+	date     int32 // 20060102
+	moves    bool  // says what it moved
+	broken   bool  // reported
+}
+
+func (s *stated) compare(t *stated) int {
+	return cmp.Or(cmp.Compare(s.sequence, t.sequence), cmp.Compare(s.date, t.date), cmp.Compare(s.index, t.index))
+}
+
+// dayNet is what donations and spending moved on a bank account, by day.
+type dayNet []dayMove
+
+type dayMove struct {
+	date  int32
+	net   int64
+	count int64
+}
+
+func dayNumber(date string) int32 {
+	n := int32(0)
+	for _, c := range []byte(date) {
+		if c >= '0' && c <= '9' && n < 100_000_000 {
+			n = n*10 + int32(c-'0')
+		}
+	}
+	return n
+}
+
+func dayText(n int32) string {
+	text := []byte("0000-00-00")
+	for i := len(text) - 1; i >= 0; i-- {
+		if text[i] == '0' {
+			text[i] = byte('0' + n%10)
+			n /= 10
+		}
+	}
+	return string(text)
+}
+
+// stated keeps a balance; what follows from it is judged when the batch ends.
+func (p *Projection) stated(c *change, d *catalogue.BalanceStated) {
+	one := stated{balance: d.Balance, index: c.entry.Index, date: dayNumber(d.StatedAt)}
+	kind := SeriesDays
+	if d.Sequence != nil {
+		kind, one.sequence = SeriesRows, *d.Sequence
+	}
+	if d.Credit != nil {
+		one.delta, one.moves = *d.Credit, true
+	}
+	if d.Debit != nil {
+		one.delta, one.moves = one.delta-*d.Debit, true
+	}
+	key := projections.Key(d.Holder.Key(), d.Account, d.Currency, kind)
+	s := p.series[key]
+	if s == nil {
+		s = newSeries(c.entry, d, kind)
+		p.series[key] = s
+	}
+	if !c.applies() {
+		s.remove(c, one)
+		p.dirtySeries.Add(key)
+		return
+	}
+	at, _ := slices.BinarySearchFunc(s.list, one, func(a, b stated) int { return a.compare(&b) })
+	if kind == SeriesRows && s.holds(at, one.sequence) {
+		c.skip(CodeStatementRowDoubled, "a row with this number was said already; the second is not followed", d.Holder.Key(), d.Account)
+		return
+	}
+	s.list = slices.Insert(s.list, at, one)
+	s.from = min(s.from, at)
+	p.dirtySeries.Add(key)
+}
+
+func newSeries(e *projections.Entry, d *catalogue.BalanceStated, kind string) *series {
+	return &series{
+		row: Statement{
+			Holder: d.Holder.Key(), HolderName: d.Holder.Name, Account: d.Account,
+			Currency: d.Currency, Series: kind, Fund: d.Fund,
+		},
+		bank:   projections.Key(d.Holder.Key(), d.Account, d.Currency),
+		agency: e.Agency, eventType: e.Type(), jurisdiction: e.Jurisdiction(),
+	}
+}
+
+// holds reports whether a row with that number stands beside place at.
+func (s *series) holds(at int, sequence int64) bool {
+	return at < len(s.list) && s.list[at].sequence == sequence || at > 0 && s.list[at-1].sequence == sequence
+}
+
+func (s *series) remove(c *change, one stated) {
+	at, ok := slices.BinarySearchFunc(s.list, one, func(a, b stated) int { return a.compare(&b) })
+	if !ok {
+		return
+	}
+	if s.list[at].broken {
+		s.breaks--
+		c.Withdraw(one.index, CodeBalanceDiffers, "")
+	}
+	s.list = slices.Delete(s.list, at, at+1)
+	s.from = min(s.from, at)
+}
+
+// onAccount notes a booking on a bank account and stages its sum.
+func (p *Projection) onAccount(c *change, holder, account, currency, date string, amount int64) {
+	if account == "" {
+		return
+	}
+	bank := projections.Key(holder, account, currency)
+	days, day := p.moves[bank], dayNumber(date)
+	at, ok := slices.BinarySearchFunc(days, day, func(m dayMove, day int32) int { return cmp.Compare(m.date, day) })
+	if !ok {
+		days = slices.Insert(days, at, dayMove{date: day})
+		p.moves[bank] = days
+	}
+	c.sums.Add(&days[at].net, c.sign*amount)
+	c.sums.Add(&days[at].count, c.sign)
+	key := bank + projections.Key(SeriesDays)
+	if s := p.series[key]; s != nil {
+		place, _ := slices.BinarySearchFunc(s.list, day, func(s stated, day int32) int { return cmp.Compare(s.date, day) })
+		if len(days) == 1 {
+			place = 0 // the first or last booking decides whether anything is judged
+		}
+		s.from = min(s.from, place)
+		p.dirtySeries.Add(key)
+	}
+}
+
+// between is what was booked after one day up to and with another; ok is false
+// where nothing is known or the sum would not fit.
+func (p *Projection) between(bank string, after, to int32) (net int64, ok bool) {
+	known := int64(0)
+	for _, m := range p.moves[bank] {
+		known += m.count
+		if m.date <= after || m.date > to {
+			continue
+		}
+		sum, err := money.Amount(net).Add(money.Amount(m.net))
+		if err != nil {
+			return 0, false
+		}
+		net = int64(sum)
+	}
+	return net, known > 0
+}
+
+// follow judges the balances of one series from the first changed one on.
+func (p *Projection) follow(b *projections.Batch, key string) {
+	s := p.series[key]
+	for i := s.from; i < len(s.list); i++ {
+		p.judge(b, s, i)
+	}
+	s.from = len(s.list)
+	if len(s.list) == 0 {
+		delete(p.series, key)
+		p.statements.Delete(key)
+		return
+	}
+	first, last := s.list[0], s.list[len(s.list)-1]
+	row := s.row
+	row.Rows, row.Breaks = int64(len(s.list)), s.breaks
+	row.From, row.To = dayText(first.date), dayText(last.date)
+	row.Opening, row.Balance, row.LastIndex = first.balance, last.balance, last.index
+	p.statements.Put(&row)
+}
+
+func (p *Projection) judge(b *projections.Batch, s *series, i int) {
+	one := &s.list[i]
+	expected, known := one.balance, false
+	if i > 0 {
+		expected, known = p.expect(s, &s.list[i-1], one)
+	}
+	broken := known && expected != one.balance
+	if broken != one.broken {
+		one.broken = broken
+		if broken {
+			s.breaks++
+		} else {
+			s.breaks--
+			b.Withdraw(one.index, CodeBalanceDiffers, "")
+		}
+	}
+	if !broken {
+		return
+	}
+	b.Put(projections.Anomaly{
+		Index: one.index, Code: CodeBalanceDiffers, Type: s.eventType, Agency: s.agency, Jurisdiction: s.jurisdiction,
+		Subjects: []string{s.row.Holder, s.row.Account, s.row.Fund},
+		Message:  "the balance does not follow from the one before and what moved between them",
+		Expected: projections.Ptr(expected), Actual: projections.Ptr(one.balance), Currency: s.row.Currency,
+	})
+}
+
+// expect is the balance that follows from the one before.
+func (p *Projection) expect(s *series, before, one *stated) (balance int64, known bool) {
+	delta, known := one.delta, one.moves
+	if s.row.Series == SeriesDays {
+		delta, known = p.between(s.bank, before.date, one.date)
+	}
+	sum, err := money.Amount(before.balance).Add(money.Amount(delta))
+	return int64(sum), known && err == nil
+}
