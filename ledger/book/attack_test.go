@@ -242,26 +242,27 @@ func TestOpen_Segments(t *testing.T) {
 	for _, c := range []struct {
 		name        string
 		first, last uint64
+		readable    int // commits, read-only; -1: what is there is whole and only the hash chain tells
 		attack      func(f *fixture, names []string)
 	}{
-		{"first deleted", 0, 1, func(f *fixture, n []string) { os.Remove(f.path(n[0])) }},
-		{"one deleted", 4, 5, func(f *fixture, n []string) { os.Remove(f.path(n[2])) }},
-		{"last deleted", 10, 11, func(f *fixture, n []string) { os.Remove(f.path(n[5])) }},
-		{"two swapped", 2, 2, func(f *fixture, n []string) {
+		{"first deleted", 0, 1, 5, func(f *fixture, n []string) { os.Remove(f.path(n[0])) }},
+		{"one deleted", 4, 5, 5, func(f *fixture, n []string) { os.Remove(f.path(n[2])) }},
+		{"last deleted", 10, 11, 5, func(f *fixture, n []string) { os.Remove(f.path(n[5])) }},
+		{"two swapped", 2, 2, 4, func(f *fixture, n []string) {
 			a, b := f.read(n[1]), f.read(n[2])
 			f.put(n[1], b)
 			f.put(n[2], a)
 		}},
-		{"one cut", 2, 3, func(f *fixture, n []string) { os.Truncate(f.path(n[1]), 200) }},
-		{"one emptied", 4, 4, func(f *fixture, n []string) { os.Truncate(f.path(n[2]), 0) }},
-		{"one longer", 2, 3, func(f *fixture, n []string) {
+		{"one cut", 2, 3, 5, func(f *fixture, n []string) { os.Truncate(f.path(n[1]), 200) }},
+		{"one emptied", 4, 4, 5, func(f *fixture, n []string) { os.Truncate(f.path(n[2]), 0) }},
+		{"one longer", 2, 3, 6, func(f *fixture, n []string) {
 			f.change(n[1], func(data []byte) []byte { return append(data, 0) })
 		}},
-		{"last of another ledger", 8, 9, func(f *fixture, n []string) { f.put(n[5], other.read(n[5])) }},
-		{"header flipped", 6, 6, func(f *fixture, n []string) {
+		{"last of another ledger", 8, 9, -1, func(f *fixture, n []string) { f.put(n[5], other.read(n[5])) }},
+		{"header flipped", 6, 6, 6, func(f *fixture, n []string) {
 			f.change(n[3], func(data []byte) []byte { data[20] ^= 1; return data })
 		}},
-		{"foreign added behind", 10, 11, func(f *fixture, n []string) {
+		{"foreign added behind", 10, 11, 6, func(f *fixture, n []string) {
 			long := newBookOf(f, Options{SegmentSize: 1}, 7, 12, 61)
 			f.put(frame.SegmentName(12), long.read(frame.SegmentName(12)))
 		}},
@@ -275,6 +276,12 @@ func TestOpen_Segments(t *testing.T) {
 			}
 			if d := damage.Found[0]; d.First != c.first || d.Last != c.last {
 				t.Fatalf("damage %+v, want %d to %d", damage.Found, c.first, c.last)
+			}
+			if c.readable < 0 {
+				return
+			}
+			if n := f.checkReadOnly(); n != c.readable {
+				t.Errorf("%d commits can be read, want %d", n, c.readable)
 			}
 		})
 	}
@@ -332,6 +339,10 @@ func TestTakeSurvey_NamesEveryDamagedFrame(t *testing.T) {
 	}
 	if fmt.Sprint(named) != "[[2 3] [8 11] [14 15]]" {
 		t.Errorf("survey names %v", survey.Damages)
+	}
+	b := mustOpen(t, f.dir, Options{ReadOnly: true})
+	if d := b.Damages(); len(d) != len(survey.Damages) || d[0] != survey.Damages[0] || b.Head().Size != 14 {
+		t.Errorf("read-only at %d the book says %v", b.Head().Size, d)
 	}
 	if n := f.checkReadOnly(); n != 4 {
 		t.Errorf("%d commits can still be read, want 4", n)

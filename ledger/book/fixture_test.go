@@ -164,6 +164,10 @@ func (f *fixture) checkDamaged(first, last uint64) {
 	if !errors.Is(err, ledger.ErrDamaged) || !errors.As(err, &damage) {
 		f.Fatalf("open: %v, want ErrDamaged", err)
 	}
+	var named interface{ Damages() []ledger.Damage }
+	if !errors.As(err, &named) || len(named.Damages()) != len(damage.Found) {
+		f.Errorf("the error does not carry what was found")
+	}
 	if d := damage.Found[0]; d.First != first || d.Last != last {
 		f.Fatalf("damage %+v, want entries %d to %d", damage.Found, first, last)
 	}

@@ -18,7 +18,8 @@ type Survey struct {
 
 // TakeSurvey reads the whole book in the data directory, goes on behind damage
 // and writes nothing. Links between frames are checked, hashes of entries are
-// not: that is for ledger/verify.
+// not: that is for ledger/verify. While another process writes to the
+// directory, what lies above the checkpoint may look torn or damaged.
 func TakeSurvey(dir string) (*Survey, error) {
 	b := &Book{dir: dir, options: Options{ReadOnly: true}}
 	if _, err := b.slots.load(b.path); err != nil {

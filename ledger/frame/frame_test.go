@@ -305,3 +305,38 @@ func TestScan_ReadError(t *testing.T) {
 		t.Fatalf("a file shorter than was said: %v", got)
 	}
 }
+
+func TestSegmentHeader_Refuses(t *testing.T) {
+	hash := chain.Hash{1}
+	for name, h := range map[string]SegmentHeader{
+		"beyond 2^63":                {Prev: chain.Head{Size: 1 << 63, Last: hash}, PrevFirst: 1, PrevSize: 1000},
+		"the first with a hash":      {Prev: chain.Head{Last: hash}},
+		"the first behind another":   {PrevSize: 1000},
+		"another without one before": {Prev: chain.Head{Size: 5, Last: hash}},
+		"behind a later one":         {Prev: chain.Head{Size: 5, Last: hash}, PrevFirst: 5, PrevSize: 1000},
+		"behind an empty one":        {Prev: chain.Head{Size: 5, Last: hash}, PrevFirst: 4, PrevSize: SegmentHeaderSize},
+	} {
+		if got, err := h.Append([]byte("kept")); !errors.Is(err, ErrFrame) || string(got) != "kept" {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+	good, err := (&SegmentHeader{Prev: chain.Head{Size: 5, Last: hash}, PrevFirst: 4, PrevSize: 1000}).Append(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, at := range map[string]int{"another version": 11, "an index of 0": 19, "another one before": 52} {
+		bad := bytes.Clone(good)
+		bad[at] ^= 5
+		putSum(bad[:SegmentHeaderSize-4], bad[SegmentHeaderSize-4:])
+		if _, err := ParseSegmentHeader(bad); !errors.Is(err, ErrFrame) || strings.Contains(err.Error(), "checksum") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for i := range good {
+		good[i] ^= 1
+		if _, err := ParseSegmentHeader(good); !errors.Is(err, ErrFrame) {
+			t.Errorf("byte %d flipped: %v", i, err)
+		}
+		good[i] ^= 1
+	}
+}
