@@ -1,9 +1,11 @@
 package bus
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -17,6 +19,10 @@ import (
 type Conn struct {
 	nc *nats.Conn
 	js jetstream.JetStream
+
+	mu    sync.Mutex
+	alive context.Context // ends when the connection is lost; then a new one
+	lost  context.CancelFunc
 }
 
 // Connect connects to the broker at url (nats://[user:password@]host:port).
@@ -31,6 +37,8 @@ func connect(url, inbox string, log *slog.Logger, more ...nats.Option) (*Conn, e
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
+	c := &Conn{}
+	c.alive, c.lost = context.WithCancel(context.Background())
 	options := append([]nats.Option{
 		nats.Name("civicledger"),
 		nats.CustomInboxPrefix(inbox),
@@ -44,6 +52,7 @@ func connect(url, inbox string, log *slog.Logger, more ...nats.Option) (*Conn, e
 			if err != nil {
 				log.Warn("bus: connection lost", "error", err)
 			}
+			c.disconnected()
 		}),
 		nats.ReconnectHandler(func(*nats.Conn) { log.Info("bus: connected again") }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
@@ -54,12 +63,30 @@ func connect(url, inbox string, log *slog.Logger, more ...nats.Option) (*Conn, e
 	if err != nil {
 		return nil, fmt.Errorf("connect to bus: %w", err)
 	}
-	js, err := jetstream.New(nc)
-	if err != nil {
+	c.nc = nc
+	if c.js, err = jetstream.New(nc); err != nil {
 		nc.Close()
 		return nil, fmt.Errorf("connect to bus: %w", err)
 	}
-	return &Conn{nc: nc, js: js}, nil
+	return c, nil
+}
+
+func (c *Conn) disconnected() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lost()
+	c.alive, c.lost = context.WithCancel(context.Background())
+}
+
+// attempt bounds one exchange with the broker: it ends with ctx, after
+// publishWait, and when the connection is lost, because no reply will come.
+func (c *Conn) attempt(ctx context.Context) (context.Context, context.CancelFunc) {
+	c.mu.Lock()
+	alive := c.alive
+	c.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, publishWait)
+	stop := context.AfterFunc(alive, cancel)
+	return ctx, func() { stop(); cancel() }
 }
 
 // Connected reports whether the broker is reachable at the moment.

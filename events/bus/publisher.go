@@ -19,6 +19,8 @@ const uuidHeader = "watermill-uuid"
 // publishWait bounds the wait for one message to be stored.
 const publishWait = 10 * time.Second
 
+var errLost = errors.New("connection lost before the broker said whether it is stored")
+
 // Publisher is a Watermill publisher whose topics are subjects. It may be used
 // from many goroutines at once.
 type Publisher struct {
@@ -53,11 +55,14 @@ func (p *Publisher) publish(topic string, m *message.Message) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(m.Context(), publishWait)
+	ctx, cancel := p.conn.attempt(m.Context())
 	defer cancel()
 	_, err = p.conn.js.PublishMsg(ctx, msg)
 	if hasCode(err, codeStoreFailed, codeInsufficient) {
-		return errors.Join(ErrFull, err)
+		return fmt.Errorf("%w: %w", ErrFull, err)
+	}
+	if errors.Is(err, context.Canceled) && m.Context().Err() == nil {
+		return errLost
 	}
 	return err
 }

@@ -104,6 +104,7 @@ func Provision(ctx context.Context, c *Conn, limits Limits) error {
 		{
 			Name: aboutStream, Subjects: []string{AboutSubject}, Storage: jetstream.FileStorage,
 			MaxMsgs: 1, MaxBytes: aboutBytes, Discard: jetstream.DiscardOld, AllowDirect: true,
+			DenyDelete: true, DenyPurge: true,
 		},
 	} {
 		if _, err := c.js.CreateOrUpdateStream(ctx, cfg); err != nil {

@@ -17,9 +17,8 @@ import (
 
 // Waits of a subscription.
 const (
-	confirmWait = 10 * time.Second       // for the broker to confirm an acknowledgement
-	endWait     = 5 * time.Second        // for the same and for cleaning up once the subscription ends
-	reopenWait  = 200 * time.Millisecond // before a lost cursor is opened again
+	endWait    = 5 * time.Second        // for the same and for cleaning up once the subscription ends
+	reopenWait = 200 * time.Millisecond // before a lost cursor is opened again
 	// redeliverWait is when the broker sends again what is not acknowledged. It
 	// plays no part in the order or in a restart: what is held is recognised
 	// and dropped.
@@ -211,7 +210,7 @@ func (s *subscription) reopen() error {
 	case <-s.ctx.Done():
 		return s.ctx.Err()
 	}
-	ctx, cancel := context.WithTimeout(s.ctx, confirmWait)
+	ctx, cancel := s.conn.attempt(s.ctx)
 	defer cancel()
 	s.mu.Lock()
 	old := s.consumer
@@ -320,7 +319,7 @@ func (s *subscription) confirm(l *letter) {
 // said so too. If it does not, the letter stays held, as done, until a new
 // cursor shows whether the broker knows.
 func (s *subscription) confirmNow(l *letter) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), confirmWait)
+	ctx, cancel := s.conn.attempt(context.WithoutCancel(s.ctx))
 	defer cancel()
 	stop := context.AfterFunc(s.ctx, func() { time.AfterFunc(endWait, cancel) })
 	defer stop()
