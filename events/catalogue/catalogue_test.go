@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	stdjson "encoding/json"
 
@@ -16,7 +17,9 @@ import (
 
 	"civicledger/events"
 	"civicledger/events/ident"
+	"civicledger/ledger/chain"
 	"civicledger/ledger/roster"
+	"civicledger/ledger/suite"
 )
 
 // issueTypes are the names that every agency may rely on.
@@ -182,6 +185,27 @@ func TestTypes_SystemTablesMatchRoster(t *testing.T) {
 		}
 		if len(members) > 0 {
 			t.Errorf("%s: the table lacks %v", name, members)
+		}
+	}
+}
+
+// What the ledger's own commands say passes the doors that agencies' words pass.
+func TestTypes_SystemLinesPass(t *testing.T) {
+	key, proof := make([]byte, 32), make([]byte, 64)
+	for name, data := range map[string]any{
+		roster.LedgerOpened: roster.Opened{Origin: "ledger.example.org/welfare", Suite: suite.Default().Name(),
+			LogKey: strings.Trim(sampleNoteKey, `"`), OperatorKey: key, Timezone: "Asia/Shanghai"},
+		roster.AgencyEnrolled: roster.Enrolled{Agency: "a-1", Name: "示例局", Types: []string{"subsidy.*", "fund.opened.v1", "*"},
+			Jurisdictions: []string{"110000", "US", "*"}, Source: "urn:x:y", Key: key, Proof: proof},
+		roster.AgencyKeyRevoked: roster.KeyRevoked{Agency: "a-1", KeyID: chain.KeyID(suite.Default(), key), Reason: "lost"},
+		roster.DayClosed:        roster.Closed{Day: "2026-07-31"},
+	} {
+		line, err := roster.Line("ledger.example.org/welfare", name, "x-1", time.Now(), data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if problems := mustType(t, name).Validate(mustParse(t, line)); problems != nil {
+			t.Errorf("%s: %v", name, problems)
 		}
 	}
 }

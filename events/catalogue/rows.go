@@ -1,10 +1,6 @@
 package catalogue
 
-import (
-	"strconv"
-
-	"civicledger/events/money"
-)
+import "civicledger/events/money"
 
 // The functions of this file write rows of field tables. A row is required
 // unless opt says otherwise.
@@ -75,8 +71,6 @@ func integers(name string, low, high, itemLow, itemHigh int64, doc string) Field
 func texts(name string, of Kind, low, high int64, doc string) Field {
 	return Field{Name: name, Kind: List, Of: of, Required: true, Min: low, Max: high, ItemMin: 1, ItemMax: 200, Doc: doc}
 }
-
-func quote(s string) string { return strconv.Quote(s) }
 
 // withoutSamples is a table for an optional object that the example leaves out.
 func withoutSamples(fields []Field) []Field {

@@ -69,7 +69,7 @@ func (w *walker) scalar(row *Field, kind Kind, enum map[string]string) got {
 
 // number judges an integer in plain form.
 func (w *walker) number(row *Field, at int, v []byte) {
-	if v[0] != '-' && (v[0] < '0' || v[0] > '9') {
+	if len(v) == 0 || v[0] != '-' && (v[0] < '0' || v[0] > '9') {
 		w.refuse(at, "wrong-kind", "must be an integer without quotes")
 		return
 	}

@@ -17,7 +17,8 @@ const maxProblems = 20
 // Validate judges the event's data by the table of t, and whether the envelope
 // names a jurisdiction where t asks for one. It returns nil or every reason it
 // found, at most 20, each with a JSON pointer into the event. It does not
-// judge rights or time. Safe for concurrent use.
+// judge rights or time. An event that has its Line is taken to come from Parse;
+// without one its data is judged as JSON first. Safe for concurrent use.
 func (t *Type) Validate(e *events.Event) events.Problems {
 	w := walkers.Get().(*walker)
 	defer walkers.Put(w)
