@@ -165,7 +165,7 @@ func Run(ctx context.Context, src Source, vkey string, opts Options) *Report {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	in := &reader{ctx: ctx, batches: make(chan *batch, 64), work: make(chan *batch, 64)}
+	in := &reader{ctx: ctx, batches: make(chan *batch, 16), work: make(chan *batch, 16)}
 	j := newJudge(vkey, cp, opts.Progress)
 	in.defects.add(defects...)
 	failed := make(chan error, 1)
