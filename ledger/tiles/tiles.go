@@ -19,7 +19,6 @@ import (
 
 	"civicledger/ledger"
 	"civicledger/ledger/chain"
-	"civicledger/ledger/suite"
 )
 
 // Log is what is shown, which is a *ledger.Ledger. Its methods may be called at
@@ -90,7 +89,7 @@ func (s *server) read(at place) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	data := make([]byte, 0, len(hashes)*suite.HashSize)
+	data := make([]byte, 0, len(hashes)*len(chain.Hash{}))
 	for i := range hashes {
 		data = append(data, hashes[i][:]...)
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"testing"
 	"time"
@@ -68,6 +69,7 @@ func BenchmarkRun(b *testing.B) {
 		files = append(files, data)
 		size += len(data)
 	}
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // as Command does
 	b.SetBytes(int64(size))
 	var bound, run time.Duration
 	for b.Loop() {

@@ -194,7 +194,7 @@ func (j *judge) assemble(i uint64, it *item) {
 		if j.sub != nil {
 			j.cutSubmission(i)
 		}
-		j.sub, j.skipping = &assembly{header: *h}, false
+		j.sub, j.skipping = &assembly{header: *h, lines: make([][]byte, 0, h.Count), envelopes: make([]chain.Envelope, 0, h.Count)}, false
 	case j.skipping:
 		return
 	case j.sub == nil || !j.sub.continues(h):
