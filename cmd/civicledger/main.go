@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -72,6 +73,7 @@ func newRootCommand() *cobra.Command {
 hash-chained, signed log, answers supervisors from it, and lets anybody verify it.
 
 Exit codes: 0 done, 1 the answer is bad news, 2 could not be done.`,
+		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
@@ -82,4 +84,18 @@ Exit codes: 0 done, 1 the answer is bad news, 2 could not be done.`,
 		newTokenCommand(), newDemoCommand(),
 	)
 	return root
+}
+
+// version is what the Go tool knows of this build.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+			return s.Value[:12]
+		}
+	}
+	return info.Main.Version
 }

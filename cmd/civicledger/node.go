@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -49,6 +50,9 @@ func runNode(ctx context.Context, s serving, log *slog.Logger, ready func(*node)
 	defer cancel() // before waiting for the parts
 	if err := n.start(ctx); err != nil {
 		return stoppedError(err)
+	}
+	if err := n.sayReady(); err != nil {
+		return err
 	}
 	if err := ready(n); err != nil {
 		return err
@@ -151,8 +155,8 @@ func (n *node) connect(ctx context.Context, dir dataDir) error {
 
 func (n *node) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/", httpapi.New(httpapi.Config{Desk: supervision.New(n.ledger, n.tables)}))
-	log := tiles.Handler(n.ledger)
+	mux.Handle("/", httpapi.New(httpapi.Config{Desk: supervision.New(n.ledger, n.tables), Version: version(), Log: n.log}))
+	log := tiles.New(n.ledger, n.log)
 	mux.Handle("/checkpoint", log)
 	mux.Handle("/tile/", log)
 	return mux
@@ -199,6 +203,28 @@ func (n *node) busClientURL() string {
 		return n.broker.ClientURL()
 	}
 	return n.busURL
+}
+
+// addresses is what --ready writes, versioned for programs.
+type addresses struct {
+	Format string `json:"format"`
+	HTTP   string `json:"http"`
+	Bus    string `json:"bus,omitempty"`
+}
+
+func (n *node) sayReady() error {
+	if n.ready == "" {
+		return nil
+	}
+	where := addresses{Format: "civicledger addresses v1", HTTP: n.url()}
+	if !n.readOnly {
+		where.Bus = n.busClientURL()
+	}
+	text, err := json.Marshal(where)
+	if err != nil {
+		return err
+	}
+	return writeFileDurably(n.ready, string(text)+"\n")
 }
 
 func (n *node) announce(w io.Writer) {

@@ -20,6 +20,7 @@ type serving struct {
 	busListen string // embedded broker
 	busURL    string // an existing broker instead
 	readOnly  bool
+	ready     string // file that says where it answers, once it does
 	insecure  bool
 	verbose   bool
 }
@@ -62,6 +63,7 @@ func (s *serving) flags(cmd *cobra.Command) {
 	f.StringVar(&s.listen, "listen", defaultListen, "address for HTTP")
 	f.StringVar(&s.busListen, "bus-listen", defaultBus, "address of the embedded message bus")
 	f.StringVar(&s.busURL, "bus", "", "URL of an existing NATS server with JetStream, instead of the embedded one")
+	f.StringVar(&s.ready, "ready", "", "write the addresses as JSON to this file once everything answers")
 	f.BoolVar(&s.insecure, "insecure", false, "allow listening beyond loopback although nobody is asked who he is")
 	f.BoolVar(&s.verbose, "verbose", false, "log more")
 }

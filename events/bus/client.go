@@ -63,6 +63,8 @@ type Pending struct {
 	done    chan struct{}
 	receipt *chain.Receipt
 	err     error
+	// repeated says that it was on the log before this Client's message came.
+	repeated bool
 }
 
 // Dial connects to the broker at url and learns which ledger is behind it.
@@ -316,6 +318,7 @@ func (c *Client) takeReceipt(msg *nats.Msg) {
 		c.finish(p, nil, fmt.Errorf("receipt: %w", err))
 		return
 	}
+	p.repeated = msg.Header.Get(MetaRepeated) == "true"
 	c.finish(p, receipt, nil)
 }
 

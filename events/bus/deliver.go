@@ -190,7 +190,11 @@ func (d *delivery) account(ctx context.Context, b *batch, goOn bool) error {
 	for {
 		receipt, err := d.answer(ctx, b)
 		if err == nil {
-			d.counts.Accepted += receipt.Count
+			if b.pending.repeated {
+				d.counts.Recorded += receipt.Count
+			} else {
+				d.counts.Accepted += receipt.Count
+			}
 			if d.Receipt != nil {
 				d.Receipt(receipt, b.lines)
 			}

@@ -229,6 +229,7 @@ func (i *Intake) submit(ctx, work context.Context, s *submission, settling *sync
 		settling.Go(func() { i.refuse(work, s, s.reasons) })
 		return
 	}
+	came := i.cfg.Now().UnixMilli()
 	wait, err := i.cfg.Ledger.Submit(ctx, s.sub)
 	if err != nil {
 		i.fail(work, s, err, settling)
@@ -242,7 +243,11 @@ func (i *Intake) submit(ctx, work context.Context, s *submission, settling *sync
 		}
 		i.stats.accepted.Add(1)
 		i.stats.events.Add(uint64(receipt.Count))
-		i.answer(work, s, receiptsPrefix, receipt.Encode())
+		meta := message.Metadata{}
+		if receipt.Recorded < came {
+			meta[MetaRepeated] = "true"
+		}
+		i.answer(work, s, receiptsPrefix, receipt.Encode(), meta)
 	})
 }
 
@@ -268,14 +273,15 @@ func (i *Intake) handBack(s *submission) {
 
 func (i *Intake) refuse(work context.Context, s *submission, reasons []Reason) {
 	i.stats.refused.Add(1)
-	i.answer(work, s, refusalsPrefix, newRefusal(s.subject, s.digest, reasons).encode())
+	i.answer(work, s, refusalsPrefix, newRefusal(s.subject, s.digest, reasons).encode(), message.Metadata{})
 }
 
 // answer puts the answer on the bus, and only when it is stored there takes
 // the submission from the queue. If we stop in between, it is submitted again
 // and answered again, alike.
-func (i *Intake) answer(work context.Context, s *submission, prefix string, body []byte) {
+func (i *Intake) answer(work context.Context, s *submission, prefix string, body []byte, meta message.Metadata) {
 	m := message.NewMessageWithContext(work, s.message.UUID, body)
+	m.Metadata = meta
 	if s.digest != nil {
 		m.Metadata[MetaSubmission] = b64.EncodeToString(s.digest)
 	}

@@ -184,10 +184,20 @@ func TestBroker_RestartLosesNothing(t *testing.T) {
 	startIntake(t, mustConnect(t, s), ledger)
 	c := mustDial(t, s, ClientConfig{Window: 32})
 	restarts := make(chan struct{})
+	due := make(chan struct{}, 3)
+	seen := 0
+	ledger.mu.Lock()
+	ledger.fault = func(*chain.Submission) error {
+		if seen++; seen == 100 || seen == 250 || seen == 400 {
+			due <- struct{}{}
+		}
+		return nil
+	}
+	ledger.mu.Unlock()
 	go func() {
 		defer close(restarts)
 		for range 3 {
-			time.Sleep(150 * time.Millisecond)
+			<-due
 			s.Shutdown()
 			s = mustRestart(t, dir, address, secret)
 		}

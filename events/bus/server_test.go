@@ -32,15 +32,15 @@ func TestPublish_FullQueue(t *testing.T) {
 	if _, err := c.Send(t.Context(), sub); !errors.Is(err, ErrFull) {
 		t.Fatalf("got %v, want %v", err, ErrFull)
 	}
+	// Deliver waits for room.
+	delivered := make(chan error)
+	go func() {
+		d := Delivery{Agency: "alpha", Signer: newTestSigner(t)}
+		_, err := c.Deliver(t.Context(), source(testLine(1, "")), d)
+		delivered <- err
+	}()
 	startIntake(t, conn, ledger)
-	var err error
-	for range 200 {
-		if _, err = c.Submit(t.Context(), sub); !errors.Is(err, ErrFull) {
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	if err != nil {
+	if err := <-delivered; err != nil {
 		t.Fatal(err)
 	}
 }

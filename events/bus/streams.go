@@ -35,6 +35,7 @@ const (
 	MetaKey        = "civicledger-key"        // key id, on a submission
 	MetaSignature  = "civicledger-signature"  // base64, on a submission
 	MetaSubmission = "civicledger-submission" // base64 of the digest, on the answer to it
+	MetaRepeated   = "civicledger-repeated"   // "true" on the receipt of what was on the log before this message came
 )
 
 // answersKept is how long receipts and refusals stay on the bus.

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"civicledger": func() { os.Exit(run(os.Args[1:])) },
+	})
+}
+
+// TestScripts runs testdata/*.txt: each is a session at a terminal. Beside the
+// standard commands of testscript there are serve, stop and kill9.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"serve": scriptServe,
+			"stop":  func(ts *testscript.TestScript, _ bool, _ []string) { scriptEnd(ts, os.Interrupt) },
+			"kill9": func(ts *testscript.TestScript, _ bool, _ []string) { scriptEnd(ts, syscall.SIGKILL) },
+			"flip":  scriptFlip,
+		},
+		Setup: func(env *testscript.Env) error {
+			env.Values[serverKey{}] = &scriptServer{}
+			return nil
+		},
+	})
+}
+
+type serverKey struct{}
+
+// scriptServer is the background server of one script.
+type scriptServer struct{ cmd *exec.Cmd }
+
+func serverOf(ts *testscript.TestScript) *scriptServer {
+	return ts.Value(serverKey{}).(*scriptServer)
+}
+
+// scriptServe runs `civicledger ARGS…` (serve or demo) on free ports, waits
+// until it answers, and sets $HTTP and $BUS.
+func scriptServe(ts *testscript.TestScript, neg bool, args []string) {
+	if neg {
+		ts.Fatalf("serve cannot be negated: use ! exec civicledger serve")
+	}
+	ready := ts.MkAbs("ready.json")
+	if err := os.Remove(ready); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		ts.Fatalf("%v", err)
+	}
+	args = append(args, "--listen", "127.0.0.1:0", "--bus-listen", "127.0.0.1:0", "--ready", ready)
+	log, err := os.OpenFile(ts.MkAbs("serve.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	ts.Check(err)
+	defer log.Close()
+	binary, err := exec.LookPath(filepath.Join(filepath.Dir(ts.Getenv("TESTSCRIPT_COMMAND")), "civicledger"))
+	if err != nil {
+		binary, err = exec.LookPath("civicledger")
+		ts.Check(err)
+	}
+	server := serverOf(ts)
+	server.cmd = exec.Command(binary, args...)
+	server.cmd.Dir, server.cmd.Stdout, server.cmd.Stderr = ts.MkAbs("."), log, log
+	ts.Check(server.cmd.Start())
+	ts.Defer(func() {
+		if server.cmd != nil {
+			server.cmd.Process.Kill()
+			server.cmd.Wait()
+		}
+	})
+	var where addresses
+	for tick := time.NewTicker(20 * time.Millisecond); ; {
+		text, err := os.ReadFile(ready)
+		if err == nil && json.Unmarshal(text, &where) == nil {
+			tick.Stop()
+			break
+		}
+		if server.cmd.Process.Signal(syscall.Signal(0)) != nil || time.Since(processStart) > 5*time.Minute {
+			logged, _ := os.ReadFile(ts.MkAbs("serve.log"))
+			ts.Fatalf("the server did not start:\n%s", logged)
+		}
+		<-tick.C
+	}
+	ts.Setenv("HTTP", where.HTTP)
+	ts.Setenv("BUS", where.Bus)
+}
+
+var processStart = time.Now()
+
+func scriptEnd(ts *testscript.TestScript, signal os.Signal) {
+	server := serverOf(ts)
+	if server.cmd == nil {
+		ts.Fatalf("no server runs")
+	}
+	ts.Check(server.cmd.Process.Signal(signal))
+	err := server.cmd.Wait()
+	server.cmd = nil
+	if signal == os.Interrupt && err != nil {
+		logged, _ := os.ReadFile(ts.MkAbs("serve.log"))
+		ts.Fatalf("the server did not stop cleanly: %v\n%s", err, logged)
+	}
+}
+
+// scriptFlip flips one bit in the middle of the first occurrence of a text in
+// a file: flip FILE TEXT.
+func scriptFlip(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: flip FILE TEXT")
+	}
+	names, err := filepath.Glob(ts.MkAbs(args[0]))
+	ts.Check(err)
+	for _, name := range names {
+		data, err := os.ReadFile(name)
+		ts.Check(err)
+		if at := bytes.Index(data, []byte(args[1])); at >= 0 {
+			data[at+len(args[1])/2] ^= 1
+			ts.Check(os.WriteFile(name, data, 0o644))
+			return
+		}
+	}
+	ts.Fatalf("%q is in none of %v", args[1], names)
+}
