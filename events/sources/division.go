@@ -1,6 +1,10 @@
 package sources
 
-import "strings"
+import (
+	"strings"
+
+	"civicledger/events/ident"
+)
 
 // divisions finds the GB/T 2260 code of an authority or of the scope of a
 // figure by how its name begins; the first that fits counts.
@@ -36,11 +40,12 @@ func (sp *speaker) division(column, name string) (string, error) {
 // address given") is a remark.
 func webAddress(row *record, column string) (url, remark string) {
 	text := row.text(column)
-	if strings.HasPrefix(text, "http://") || strings.HasPrefix(text, "https://") {
-		return text, ""
-	}
-	if text == "" {
+	web := strings.HasPrefix(text, "http://") || strings.HasPrefix(text, "https://")
+	switch {
+	case text == "":
 		return "", ""
+	case web && ident.IsURI(text) && len(text) <= 500:
+		return text, ""
 	}
 	return "", column + ": " + text
 }

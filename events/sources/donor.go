@@ -95,6 +95,7 @@ func startsWithPerson(name string) bool {
 func withoutRemark(text string) (string, bool) {
 	const qualifier = 12
 	runes := []rune(text)
+	end := lastWord(runes)
 	depth, opened, kept := 0, 0, []rune{}
 	for i, r := range runes {
 		switch r {
@@ -108,7 +109,7 @@ func withoutRemark(text string) (string, bool) {
 			if depth < 0 {
 				return "", false
 			}
-			if depth > 0 || i == len(runes)-1 || onlyPunctuation(runes[i+1:]) {
+			if depth > 0 || i > end {
 				continue
 			}
 			if i-opened > qualifier {
@@ -124,13 +125,14 @@ func withoutRemark(text string) (string, bool) {
 	return strings.TrimSpace(string(kept)), depth == 0
 }
 
-func onlyPunctuation(runes []rune) bool {
-	for _, r := range runes {
-		if unicode.IsLetter(r) || unicode.IsDigit(r) {
-			return false
+// lastWord is the position of the last letter or digit; -1 if there is none.
+func lastWord(runes []rune) int {
+	for i := len(runes) - 1; i >= 0; i-- {
+		if unicode.IsLetter(runes[i]) || unicode.IsDigit(runes[i]) {
+			return i
 		}
 	}
-	return true
+	return -1
 }
 
 func hasHan(s string) bool {
