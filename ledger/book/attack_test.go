@@ -124,18 +124,19 @@ func TestOpen_RearrangedFrames(t *testing.T) {
 	other := newBookOf(t, Options{}, 5, 6, 61)
 	for name, c := range map[string]struct {
 		first, last uint64
+		places      int
 		order       []int // of the frames; -1: zeros of the size of frame 1; -2: frame 2 of another ledger
 	}{
-		"swapped below the checkpoint": {0, 1, []int{1, 0, 2, 3, 4}},
-		"swapped above the checkpoint": {6, 7, []int{0, 1, 2, 4, 3}},
-		"doubled in the middle":        {2, 3, []int{0, 1, 1, 2, 3, 4}},
-		"doubled at the end":           {8, 9, []int{0, 1, 2, 3, 4, 4}},
-		"first frame at the end":       {0, 1, []int{0, 1, 2, 3, 4, 0}},
-		"missing":                      {2, 3, []int{0, 2, 3, 4}},
-		"missing above the checkpoint": {6, 7, []int{0, 1, 2, 4}},
-		"missing at the beginning":     {0, 1, []int{1, 2, 3, 4}},
-		"zeroed":                       {2, 3, []int{0, -1, 2, 3, 4}},
-		"of another ledger":            {4, 5, []int{0, 1, -2, 3, 4}},
+		"swapped below the checkpoint": {0, 1, 2, []int{1, 0, 2, 3, 4}},
+		"swapped above the checkpoint": {6, 7, 2, []int{0, 1, 2, 4, 3}},
+		"doubled in the middle":        {2, 3, 1, []int{0, 1, 1, 2, 3, 4}},
+		"doubled at the end":           {8, 9, 1, []int{0, 1, 2, 3, 4, 4}},
+		"first frame at the end":       {0, 1, 1, []int{0, 1, 2, 3, 4, 0}},
+		"missing":                      {2, 3, 1, []int{0, 2, 3, 4}},
+		"missing above the checkpoint": {6, 7, 1, []int{0, 1, 2, 4}},
+		"missing at the beginning":     {0, 1, 1, []int{1, 2, 3, 4}},
+		"zeroed":                       {2, 3, 1, []int{0, -1, 2, 3, 4}},
+		"of another ledger":            {4, 5, 0, []int{0, 1, -2, 3, 4}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newBook(t, Options{}, 5, 6)
@@ -155,6 +156,10 @@ func TestOpen_RearrangedFrames(t *testing.T) {
 			})
 			if name != "of another ledger" {
 				f.checkDamaged(c.first, c.last)
+				survey, err := TakeSurvey(f.dir)
+				if err != nil || len(survey.Damages) != c.places {
+					t.Errorf("a survey finds %v, %v; want %d places", survey.Damages, err, c.places)
+				}
 				return
 			}
 			// A frame with another history is whole, so a read-only book
@@ -346,5 +351,100 @@ func TestTakeSurvey_NamesEveryDamagedFrame(t *testing.T) {
 	}
 	if n := f.checkReadOnly(); n != 4 {
 		t.Errorf("%d commits can still be read, want 4", n)
+	}
+}
+
+// TestCommits_StopsAtDamageOnTheWay: a writable book does not read on behind
+// damage in the same segment, and not at the second try either.
+func TestCommits_StopsAtDamageOnTheWay(t *testing.T) {
+	f := newBookOf(t, Options{SegmentSize: 2_000_000}, 40, 80, 30_000)
+	f.commits = f.commits[:40]
+	b := mustOpen(t, f.dir, f.options)
+	more := ledgertest.NewCommit(b.Head(), 15, 60_000)
+	for range 2 { // the damaged segment is not the last any more
+		if err := b.Commit(more); err != nil {
+			t.Fatal(err)
+		}
+		more = ledgertest.NewCommit(b.Head(), 15, 60_000)
+	}
+	if err := b.SaveCheckpoint(ledgertest.NewNote(t, b.Head().Size)); err != nil {
+		t.Fatal(err)
+	}
+	b.Close()
+	f.change(first, func(data []byte) []byte { data[f.offsets[3]+200] ^= 1; return data })
+	b = mustOpen(t, f.dir, f.options)
+	for range 2 {
+		for c, err := range b.Commits(20) {
+			if !errors.Is(err, ledger.ErrDamaged) {
+				t.Fatalf("commit %v, %v behind damage", c, err)
+			}
+		}
+	}
+}
+
+// TestCommits_RewrittenHistory replaces the commit of an older segment by
+// another of the same size: the links to the next segment tell.
+func TestCommits_RewrittenHistory(t *testing.T) {
+	f := newBook(t, Options{SegmentSize: 1}, 6, 12)
+	name := f.segments()[2]
+	f.change(name, func(data []byte) []byte {
+		var fr frame.Frame
+		if err := fr.Parse(data[frame.SegmentHeaderSize:]); err != nil {
+			t.Fatal(err)
+		}
+		fr.Entries[1][len(fr.Entries[1])-3] ^= 1
+		fr.Head.Last[0] ^= 1
+		out, err := fr.Append(bytes.Clone(data[:frame.SegmentHeaderSize]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	})
+	b := mustOpen(t, f.dir, f.options)
+	var got error
+	for _, err := range b.Commits(0) {
+		got = err
+	}
+	if !errors.Is(got, ledger.ErrDamaged) {
+		t.Errorf("reading over it: %v", got)
+	}
+	survey, err := TakeSurvey(f.dir)
+	if err != nil || len(survey.Damages) != 1 || survey.Damages[0].File != relative(name) {
+		t.Errorf("survey %+v, %v", survey, err)
+	}
+}
+
+// TestOpen_LongTornTail: what is cut off does not come back behind the next,
+// shorter frame.
+func TestOpen_LongTornTail(t *testing.T) {
+	f := newBookOf(t, Options{}, 3, 4, 5000)
+	f.change(first, func(data []byte) []byte { return data[:len(data)-1] })
+	if report := f.checkSound(2); report.Torn == nil {
+		t.Fatal("no torn tail")
+	}
+	b := mustOpen(t, f.dir, f.options)
+	if b.Report().Torn != nil || b.Head().Size != 5 {
+		t.Errorf("at %d, torn tail %+v", b.Head().Size, b.Report().Torn)
+	}
+}
+
+// TestOpen_ReadOnlyEndsAtTheCheckpoint: what is above it may not be durable.
+func TestOpen_ReadOnlyEndsAtTheCheckpoint(t *testing.T) {
+	f := newBook(t, Options{}, 5, 6)
+	b := mustOpen(t, f.dir, Options{ReadOnly: true})
+	if b.Head() != f.commits[2].Head || b.Report().Above != 4 {
+		t.Errorf("head %v, %+v", b.Head(), b.Report())
+	}
+	f.checkFrom(b, 0, f.commits[:3])
+}
+
+func TestSaveCheckpoint_Rewind(t *testing.T) {
+	f := newBook(t, Options{}, 3, 6)
+	b := mustOpen(t, f.dir, f.options)
+	if err := b.SaveCheckpoint(ledgertest.NewNote(t, 4)); err == nil {
+		t.Fatal("a checkpoint of 4 entries replaced one of 6")
+	}
+	if err := b.SaveCheckpoint(ledgertest.NewNote(t, 6)); err != nil {
+		t.Fatalf("the same size again: %v", err)
 	}
 }

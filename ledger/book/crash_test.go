@@ -249,6 +249,7 @@ func TestOpen_CutOffSegmentCreation(t *testing.T) {
 func TestSaveCheckpoint_OneSlotIsAlwaysDurable(t *testing.T) {
 	f := newBook(t, Options{}, 5, 2)
 	b := mustOpen(t, f.dir, f.options)
+	last := -1
 	for range 3 {
 		before := [2]string{string(f.read("checkpoint.0")), string(f.read("checkpoint.1"))}
 		for size := uint64(4); size <= 10; size += 2 {
@@ -263,6 +264,14 @@ func TestSaveCheckpoint_OneSlotIsAlwaysDurable(t *testing.T) {
 		if (before[0] == after[0]) == (before[1] == after[1]) {
 			t.Fatal("both slots changed between two syncs, or none")
 		}
+		changed := 0
+		if before[0] == after[0] {
+			changed = 1
+		}
+		if changed == last {
+			t.Fatal("the slot that a sync made durable was overwritten")
+		}
+		last = changed
 		if err := b.Sync(); err != nil {
 			t.Fatal(err)
 		}
