@@ -65,6 +65,7 @@ type Projection struct {
 	payments payments
 	series   map[string]*series // statements by the key of their row
 	moves    map[string]dayNet  // bookings by account of a bank
+	speakers speakers
 
 	dirtyTransfers projections.Dirty
 	dirtySeries    projections.Dirty
@@ -80,6 +81,7 @@ func New() *Projection {
 		payments:       newPayments(),
 		series:         map[string]*series{},
 		moves:          map[string]dayNet{},
+		speakers:       speakers{place: map[speaker]int32{}},
 		dirtyTransfers: projections.Dirty{},
 		dirtySeries:    projections.Dirty{},
 	}

@@ -24,8 +24,9 @@ type series struct {
 	from int // first place to follow again
 	// breaks counts the broken ones of list.
 	breaks int64
-
-	agency, eventType, jurisdiction string
+	// booked is whether anything was booked on the account when it was
+	// followed last: only then are balances of days judged.
+	booked bool
 }
 
 type stated struct {
@@ -34,8 +35,28 @@ type stated struct {
 	delta    int64
 	index    uint64
 	date     int32 // 20060102
+	by       int32 // who said it, a place in speakers
 	moves    bool  // says what it moved
 	broken   bool  // reported
+}
+
+// speakers are the few combinations of who says what where.
+type speakers struct {
+	list  []speaker
+	place map[speaker]int32
+}
+
+type speaker struct{ agency, eventType, jurisdiction string }
+
+func (s *speakers) of(e *projections.Entry) int32 {
+	who := speaker{e.Agency, e.Type(), e.Jurisdiction()}
+	at, ok := s.place[who]
+	if !ok {
+		at = int32(len(s.list))
+		s.list = append(s.list, who)
+		s.place[who] = at
+	}
+	return at
 }
 
 func (s *stated) compare(t *stated) int {
@@ -74,7 +95,7 @@ func dayText(n int32) string {
 
 // stated keeps a balance; what follows from it is judged when the batch ends.
 func (p *Projection) stated(c *change, d *catalogue.BalanceStated) {
-	one := stated{balance: d.Balance, index: c.entry.Index, date: dayNumber(d.StatedAt)}
+	one := stated{balance: d.Balance, index: c.entry.Index, date: dayNumber(d.StatedAt), by: p.speakers.of(c.entry)}
 	kind := SeriesDays
 	if d.Sequence != nil {
 		kind, one.sequence = SeriesRows, *d.Sequence
@@ -87,14 +108,16 @@ func (p *Projection) stated(c *change, d *catalogue.BalanceStated) {
 	}
 	key := projections.Key(d.Holder.Key(), d.Account, d.Currency, kind)
 	s := p.series[key]
-	if s == nil {
-		s = newSeries(c.entry, d, kind)
-		p.series[key] = s
-	}
 	if !c.applies() {
-		s.remove(c, one)
+		if s.remove(c, one); len(s.list) == 0 {
+			delete(p.series, key)
+		}
 		p.dirtySeries.Add(key)
 		return
+	}
+	if s == nil {
+		s = newSeries(d, kind)
+		p.series[key] = s
 	}
 	at, _ := slices.BinarySearchFunc(s.list, one, func(a, b stated) int { return a.compare(&b) })
 	if kind == SeriesRows && s.holds(at, one.sequence) {
@@ -106,14 +129,13 @@ func (p *Projection) stated(c *change, d *catalogue.BalanceStated) {
 	p.dirtySeries.Add(key)
 }
 
-func newSeries(e *projections.Entry, d *catalogue.BalanceStated, kind string) *series {
+func newSeries(d *catalogue.BalanceStated, kind string) *series {
 	return &series{
 		row: Statement{
 			Holder: d.Holder.Key(), HolderName: d.Holder.Name, Account: d.Account,
 			Currency: d.Currency, Series: kind, Fund: d.Fund,
 		},
-		bank:   projections.Key(d.Holder.Key(), d.Account, d.Currency),
-		agency: e.Agency, eventType: e.Type(), jurisdiction: e.Jurisdiction(),
+		bank: projections.Key(d.Holder.Key(), d.Account, d.Currency),
 	}
 }
 
@@ -152,44 +174,45 @@ func (p *Projection) onAccount(c *change, holder, account, currency, date string
 	key := bank + projections.Key(SeriesDays)
 	if s := p.series[key]; s != nil {
 		place, _ := slices.BinarySearchFunc(s.list, day, func(s stated, day int32) int { return cmp.Compare(s.date, day) })
-		if len(days) == 1 {
-			place = 0 // the first or last booking decides whether anything is judged
-		}
 		s.from = min(s.from, place)
 		p.dirtySeries.Add(key)
 	}
 }
 
+// booked reports whether any booking on the account stands.
+func (p *Projection) booked(bank string) bool {
+	return slices.ContainsFunc(p.moves[bank], func(m dayMove) bool { return m.count > 0 })
+}
+
 // between is what was booked after one day up to and with another; ok is false
-// where nothing is known or the sum would not fit.
+// where the sum would not fit.
 func (p *Projection) between(bank string, after, to int32) (net int64, ok bool) {
-	known := int64(0)
-	for _, m := range p.moves[bank] {
-		known += m.count
-		if m.date <= after || m.date > to {
-			continue
-		}
-		sum, err := money.Amount(net).Add(money.Amount(m.net))
+	days := p.moves[bank]
+	at, _ := slices.BinarySearchFunc(days, after+1, func(m dayMove, day int32) int { return cmp.Compare(m.date, day) })
+	for ; at < len(days) && days[at].date <= to; at++ {
+		sum, err := money.Amount(net).Add(money.Amount(days[at].net))
 		if err != nil {
 			return 0, false
 		}
 		net = int64(sum)
 	}
-	return net, known > 0
+	return net, true
 }
 
 // follow judges the balances of one series from the first changed one on.
 func (p *Projection) follow(b *projections.Batch, key string) {
 	s := p.series[key]
+	if s == nil {
+		p.statements.Delete(key)
+		return
+	}
+	if booked := p.booked(s.bank); booked != s.booked {
+		s.booked, s.from = booked, 0
+	}
 	for i := s.from; i < len(s.list); i++ {
 		p.judge(b, s, i)
 	}
 	s.from = len(s.list)
-	if len(s.list) == 0 {
-		delete(p.series, key)
-		p.statements.Delete(key)
-		return
-	}
 	first, last := s.list[0], s.list[len(s.list)-1]
 	row := s.row
 	row.Rows, row.Breaks = int64(len(s.list)), s.breaks
@@ -217,8 +240,9 @@ func (p *Projection) judge(b *projections.Batch, s *series, i int) {
 	if !broken {
 		return
 	}
+	who := p.speakers.list[one.by]
 	b.Put(projections.Anomaly{
-		Index: one.index, Code: CodeBalanceDiffers, Type: s.eventType, Agency: s.agency, Jurisdiction: s.jurisdiction,
+		Index: one.index, Code: CodeBalanceDiffers, Type: who.eventType, Agency: who.agency, Jurisdiction: who.jurisdiction,
 		Subjects: []string{s.row.Holder, s.row.Account, s.row.Fund},
 		Message:  "the balance does not follow from the one before and what moved between them",
 		Expected: projections.Ptr(expected), Actual: projections.Ptr(one.balance), Currency: s.row.Currency,
@@ -230,6 +254,7 @@ func (p *Projection) expect(s *series, before, one *stated) (balance int64, know
 	delta, known := one.delta, one.moves
 	if s.row.Series == SeriesDays {
 		delta, known = p.between(s.bank, before.date, one.date)
+		known = known && s.booked
 	}
 	sum, err := money.Amount(before.balance).Add(money.Amount(delta))
 	return int64(sum), known && err == nil
