@@ -47,7 +47,7 @@ func TestRun_BeyondTheCheckpoint(t *testing.T) {
 	}
 }
 
-// Every byte of the book and of the checkpoint matters, and the entry in which
+// Every byte of the book matters (each seventh is tried), and the entry in which
 // it lies is named, alone.
 func TestRun_EveryFlippedByte(t *testing.T) {
 	l := newSmallLog(t)
