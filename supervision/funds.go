@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"civicledger/projections"
+	"civicledger/projections/credit"
 	"civicledger/projections/funds"
 )
 
@@ -196,15 +197,19 @@ func (d *Desk) Fund(name string) (*Answer[FundDetail], error) {
 	return &Answer[FundDetail]{AsOf: d.asOf(v), Item: detail}, nil
 }
 
-// FundAccounts lists the accounts of a fund, inside ones only if asked.
+// FundAccounts lists the accounts of a fund, inside ones only if asked, of one
+// holder ("" for all) under any of its keys.
 func (d *Desk) FundAccounts(name, holder string, inside bool, turn Turn) (*Page[Account], error) {
 	f := funds.AccountFilter{Fund: &name, Inside: inside}
-	if holder != "" {
-		f.Holders = []string{holder}
+	v := d.tables.View()
+	if _, err := d.fund(v, name); err != nil {
+		return nil, err
 	}
-	return ofFund(d, name, turn, account, func(r funds.Reader, p projections.Page) (projections.Rows[funds.Account], error) {
-		return r.Accounts(f, p)
-	})
+	if holder != "" {
+		f.Holders = credit.From(v).Keys(holder)
+	}
+	rows, err := funds.From(v).Accounts(f, projections.Page{After: turn.After, Limit: turn.limit()})
+	return pageOf(d.asOf(v), rows, err, account)
 }
 
 // FundBudgets lists what holders may spend from a fund, in one year (0: all).

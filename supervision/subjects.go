@@ -9,7 +9,6 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"civicledger/events"
-	"civicledger/events/catalogue"
 	"civicledger/events/ident"
 	"civicledger/events/money"
 	"civicledger/ledger/chain"
@@ -100,9 +99,7 @@ func mention(h *chain.Header, line []byte) Mention {
 	m.Type = e.Type
 	m.Occurred = e.Time.Format("2006-01-02T15:04:05.999Z07:00")
 	m.Summary = summary(e.Data)
-	if t, ok := catalogue.Lookup(e.Type); ok {
-		m.Title = &Title{ZH: t.TitleZH, EN: t.TitleEN}
-	}
+	m.Title = typeTitle(e.Type)
 	return m
 }
 

@@ -12,16 +12,17 @@ import (
 	"civicledger/supervision"
 )
 
-// moment is what every question takes.
-type moment struct {
+// Moment is what every question takes. It is exported because huma looks into
+// exported fields only.
+type Moment struct {
 	Min uint64 `query:"min" doc:"Wait, bounded, until the entry with this index is in the answer (the last of a receipt, or the asOf.index of an earlier answer)."`
 }
 
-func (m *moment) wants() uint64 { return m.Min }
+func (m *Moment) wants() uint64 { return m.Min }
 
-// turning is what every question about a list takes.
-type turning struct {
-	moment
+// Turning is what every question about a list takes.
+type Turning struct {
+	Moment
 	Limit  int    `query:"limit" default:"50" minimum:"1" maximum:"1000" doc:"Items of a page at most."`
 	Cursor string `query:"cursor" maxLength:"2000" doc:"The next of the page before; the filters stay the same."`
 
@@ -30,7 +31,7 @@ type turning struct {
 }
 
 // Resolve opens the cursor. It implements huma.Resolver.
-func (t *turning) Resolve(ctx huma.Context) []error {
+func (t *Turning) Resolve(ctx huma.Context) []error {
 	t.asked = fingerprint(ctx.URL())
 	if t.Cursor == "" {
 		return nil
@@ -44,7 +45,7 @@ func (t *turning) Resolve(ctx huma.Context) []error {
 	return nil
 }
 
-func (t *turning) turn() supervision.Turn { return supervision.Turn{After: t.after, Limit: t.Limit} }
+func (t *Turning) turn() supervision.Turn { return supervision.Turn{After: t.after, Limit: t.Limit} }
 
 // fingerprint names a list and its filters, so that a cursor is not carried
 // over to another one.
@@ -58,7 +59,7 @@ func fingerprint(u url.URL) string {
 }
 
 // paged seals where a page ends.
-func paged[T any](t *turning, page *supervision.Page[T], err error) (*supervision.Page[T], error) {
+func paged[T any](t *Turning, page *supervision.Page[T], err error) (*supervision.Page[T], error) {
 	if err == nil && page.Next != "" {
 		page.Next = base64.RawURLEncoding.EncodeToString([]byte(t.asked + " " + page.Next))
 	}

@@ -7,50 +7,51 @@ import (
 )
 
 type fundsInput struct {
-	turning
+	Turning
 	Currency string `query:"currency" pattern:"^[A-Z]{3}$" doc:"ISO 4217 code."`
 	Text     string `query:"text" maxLength:"200" doc:"Only funds with this in their name, purpose or holder."`
 }
 
 type fundInput struct {
-	moment
-	fundName
+	Moment
+	FundName
 }
 
-type fundName struct {
+// FundName is the path of what is asked about one fund.
+type FundName struct {
 	Fund string `path:"fund" maxLength:"128" doc:"Name of the fund in events."`
 }
 
 type fundAccountsInput struct {
-	turning
-	fundName
+	Turning
+	FundName
 	Holder string `query:"holder" maxLength:"600" doc:"Only this holder: an organisation key, or outside:…"`
 	Inside bool   `query:"inside" doc:"Without the outside accounts."`
 }
 
 type fundBudgetsInput struct {
-	turning
-	fundName
+	Turning
+	FundName
 	Year int64 `query:"year" minimum:"1949" maximum:"2199" doc:"Only this budget year."`
 }
 
 type fundSubsidiesInput struct {
-	turning
-	fundName
+	Turning
+	FundName
 	Kind string `query:"kind" maxLength:"128" doc:"Only this kind of subsidy."`
 	From string `query:"from" pattern:"^[0-9]{4}-[0-9]{2}$" doc:"First month."`
 	To   string `query:"to" pattern:"^[0-9]{4}-[0-9]{2}$" doc:"Last month."`
 }
 
 type fundTransfersInput struct {
-	turning
-	fundName
+	Turning
+	FundName
 	State string `query:"state" enum:"sent,received,complete,differs" doc:"sent: in transit; received: nobody said it was sent."`
 }
 
 type fundRecoveriesInput struct {
-	turning
-	fundName
+	Turning
+	FundName
 	Outstanding bool `query:"outstanding" doc:"Only orders with money still to come."`
 }
 
@@ -59,7 +60,7 @@ func (s *server) fundRoutes() {
 	ask(s, tag, "/v1/funds", "list-funds", "Funds by name",
 		func(_ context.Context, in *fundsInput) (*supervision.Page[supervision.Fund], error) {
 			page, err := s.desk.Funds(in.Currency, in.Text, in.turn())
-			return paged(&in.turning, page, err)
+			return paged(&in.Turning, page, err)
 		})
 	ask(s, tag, "/v1/funds/{fund}", "get-fund", "A fund with its accounts, budgets and subsidies",
 		func(_ context.Context, in *fundInput) (*supervision.Answer[supervision.FundDetail], error) {
@@ -68,26 +69,26 @@ func (s *server) fundRoutes() {
 	ask(s, tag, "/v1/funds/{fund}/accounts", "list-fund-accounts", "Who holds how much of a fund, month by month",
 		func(_ context.Context, in *fundAccountsInput) (*supervision.Page[supervision.Account], error) {
 			page, err := s.desk.FundAccounts(in.Fund, in.Holder, in.Inside, in.turn())
-			return paged(&in.turning, page, err)
+			return paged(&in.Turning, page, err)
 		})
 	ask(s, tag, "/v1/funds/{fund}/budgets", "list-fund-budgets", "What holders may spend from a fund, by year",
 		func(_ context.Context, in *fundBudgetsInput) (*supervision.Page[supervision.Budget], error) {
 			page, err := s.desk.FundBudgets(in.Fund, in.Year, in.turn())
-			return paged(&in.turning, page, err)
+			return paged(&in.Turning, page, err)
 		})
 	ask(s, tag, "/v1/funds/{fund}/subsidies", "list-fund-subsidies", "What was paid from a fund, by kind, month and jurisdiction",
 		func(_ context.Context, in *fundSubsidiesInput) (*supervision.Page[supervision.Subsidy], error) {
 			page, err := s.desk.FundSubsidies(in.Fund, in.Kind, in.From, in.To, in.turn())
-			return paged(&in.turning, page, err)
+			return paged(&in.Turning, page, err)
 		})
 	ask(s, tag, "/v1/funds/{fund}/transfers", "list-fund-transfers", "What sender and receiver said about each transfer of a fund",
 		func(_ context.Context, in *fundTransfersInput) (*supervision.Page[supervision.Transfer], error) {
 			page, err := s.desk.FundTransfers(in.Fund, in.State, in.turn())
-			return paged(&in.turning, page, err)
+			return paged(&in.Turning, page, err)
 		})
 	ask(s, tag, "/v1/funds/{fund}/recoveries", "list-fund-recoveries", "Orders to pay back to a fund, and what came",
 		func(_ context.Context, in *fundRecoveriesInput) (*supervision.Page[supervision.Recovery], error) {
 			page, err := s.desk.FundRecoveries(in.Fund, in.Outstanding, in.turn())
-			return paged(&in.turning, page, err)
+			return paged(&in.Turning, page, err)
 		})
 }

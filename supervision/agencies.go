@@ -1,0 +1,49 @@
+package supervision
+
+import (
+	"civicledger/projections"
+	"civicledger/projections/agencies"
+)
+
+// Agency is who may say what, with which keys, and how much was said.
+type Agency struct {
+	Agency        string           `json:"agency"`
+	Name          string           `json:"name,omitzero" doc:"Name for people. Absent for the operator."`
+	Types         []string         `json:"types" doc:"What it may say."`
+	Jurisdictions []string         `json:"jurisdictions" doc:"For where it may speak."`
+	Source        string           `json:"source,omitzero" doc:"URI under which the sources of its events lie."`
+	Enrolled      uint64           `json:"enrolled" doc:"The entry of its first enrolment."`
+	Keys          []agencies.Key   `json:"keys" doc:"With the entries that added and revoked each."`
+	Entries       int64            `json:"entries" doc:"All it said, what was corrected since included."`
+	Counts        []agencies.Count `json:"counts" doc:"The same by type; an empty type could not be read."`
+	LastIndex     uint64           `json:"lastIndex" doc:"The newest entry it said."`
+	LastRecorded  string           `json:"lastRecorded,omitzero" format:"date-time"`
+}
+
+// Agencies lists agencies by name, the operator among them.
+func (d *Desk) Agencies(turn Turn) (*Page[Agency], error) {
+	v := d.tables.View()
+	rows, err := agencies.From(v).Agencies(projections.Page{After: turn.After, Limit: turn.limit()})
+	return pageOf(d.asOf(v), rows, err, agency)
+}
+
+// Agency returns one agency.
+func (d *Desk) Agency(name string) (*Answer[Agency], error) {
+	v := d.tables.View()
+	row := agencies.From(v).Agency(name)
+	if row == nil {
+		return nil, &NotFound{What: "agency", Key: name, Cure: "GET /v1/agencies lists them; civicledger enrol makes one"}
+	}
+	return &Answer[Agency]{AsOf: d.asOf(v), Item: agency(row)}, nil
+}
+
+func agency(a *agencies.Agency) Agency {
+	out := Agency{
+		Agency: a.Agency, Name: a.Name, Types: a.Types, Jurisdictions: a.Jurisdictions, Source: a.Source,
+		Enrolled: a.Enrolled, Keys: a.Keys, Entries: a.Entries, Counts: a.Counts, LastIndex: a.LastIndex,
+	}
+	if a.Entries > 0 {
+		out.LastRecorded = stamp(a.LastRecorded)
+	}
+	return out
+}

@@ -1,0 +1,85 @@
+package httpapi
+
+import (
+	"context"
+
+	"civicledger/supervision"
+)
+
+type donationsInput struct {
+	Turning
+	Organisation string `query:"organisation" maxLength:"600" doc:"Part of the name. For one organisation by its key: GET /v1/donations/{organisation}."`
+	Currency     string `query:"currency" pattern:"^[A-Z]{3}$" doc:"Only with money in this currency."`
+}
+
+// CharityName is the path of what is asked about one charity.
+type CharityName struct {
+	Organisation string `path:"organisation" maxLength:"600" doc:"Code, name:… as answers give it, or a full name."`
+}
+
+type donationsOfInput struct {
+	Moment
+	CharityName
+}
+
+type donationListInput struct {
+	Turning
+	CharityName
+}
+
+type donationDaysInput struct {
+	Turning
+	CharityName
+	Campaign string `query:"campaign" maxLength:"128" doc:"Only this campaign."`
+	Currency string `query:"currency" pattern:"^[A-Z]{3}$" default:"CNY" doc:"Days are of one currency."`
+}
+
+type donationGoodsInput struct {
+	Turning
+	CharityName
+	Campaign string `query:"campaign" maxLength:"128" doc:"Only this campaign."`
+}
+
+type disclosuresInput struct {
+	Turning
+	CharityName
+	Differs bool `query:"differs" doc:"Only those that differ from what the entries say."`
+}
+
+func (s *server) charityRoutes() {
+	const tag = "donations"
+	ask(s, tag, "/v1/donations", "list-donations", "Charities with what each received, spent and handed out",
+		func(_ context.Context, in *donationsInput) (*supervision.Page[supervision.Donations], error) {
+			page, err := s.desk.Donations(in.Organisation, in.Currency, in.turn())
+			return paged(&in.Turning, page, err)
+		})
+	ask(s, tag, "/v1/donations/{organisation}", "get-donations", "One organisation's donations, by currency, channel and campaign",
+		func(_ context.Context, in *donationsOfInput) (*supervision.Answer[supervision.DonationsDetail], error) {
+			return s.desk.DonationsOf(in.Organisation)
+		})
+	ask(s, tag, "/v1/donations/{organisation}/days", "list-donation-days", "Money received and spent, day by day",
+		func(_ context.Context, in *donationDaysInput) (*supervision.Page[supervision.DonationDay], error) {
+			page, err := s.desk.DonationDays(in.Organisation, in.Campaign, in.Currency, in.turn())
+			return paged(&in.Turning, page, err)
+		})
+	ask(s, tag, "/v1/donations/{organisation}/campaigns", "list-donation-campaigns", "Campaigns of an organisation",
+		func(_ context.Context, in *donationListInput) (*supervision.Page[supervision.Campaign], error) {
+			page, err := s.desk.DonationCampaigns(in.Organisation, in.turn())
+			return paged(&in.Turning, page, err)
+		})
+	ask(s, tag, "/v1/donations/{organisation}/goods", "list-donation-goods", "Goods received and issued, item by item",
+		func(_ context.Context, in *donationGoodsInput) (*supervision.Page[supervision.GoodsItem], error) {
+			page, err := s.desk.DonationGoods(in.Organisation, in.Campaign, in.turn())
+			return paged(&in.Turning, page, err)
+		})
+	ask(s, tag, "/v1/donations/{organisation}/donors", "list-donation-donors", "Organisations that gave",
+		func(_ context.Context, in *donationListInput) (*supervision.Page[supervision.Donor], error) {
+			page, err := s.desk.DonationDonors(in.Organisation, in.turn())
+			return paged(&in.Turning, page, err)
+		})
+	ask(s, tag, "/v1/donations/{organisation}/disclosures", "list-donation-disclosures", "What an organisation told the public, beside what the entries say",
+		func(_ context.Context, in *disclosuresInput) (*supervision.Page[supervision.Disclosure], error) {
+			page, err := s.desk.DonationDisclosures(in.Organisation, in.Differs, in.turn())
+			return paged(&in.Turning, page, err)
+		})
+}

@@ -1,0 +1,57 @@
+package httpapi
+
+import (
+	"context"
+
+	"civicledger/supervision"
+)
+
+type drawsInput struct {
+	Turning
+	Game  string `query:"game" enum:"ssq,3d,kl8,qlc,instant,other" doc:"Only this game."`
+	From  string `query:"from" pattern:"^[0-9]{4}-[0-9]{2}-[0-9]{2}$" doc:"First day."`
+	To    string `query:"to" pattern:"^[0-9]{4}-[0-9]{2}-[0-9]{2}$" doc:"Last day."`
+	Check string `query:"check" enum:"holds,explain,unchecked" doc:"explain: the money does not add up."`
+	Order string `query:"order" enum:"newest,oldest" default:"oldest" doc:"By number, up or down."`
+}
+
+type drawInput struct {
+	Moment
+	Game string `path:"game" maxLength:"20"`
+	Draw string `path:"draw" maxLength:"128" doc:"Number of the draw, with its year." example:"2026014"`
+}
+
+type figuresInput struct {
+	Turning
+	Kind    string `query:"kind" enum:"collected,allocated,spent"`
+	Scope   string `query:"scope" maxLength:"100" doc:"Whose figures, as printed: 全国."`
+	Year    int64  `query:"year" minimum:"1949" maximum:"2199"`
+	Item    string `query:"item" maxLength:"200" doc:"Part of the item as printed."`
+	Differs bool   `query:"differs" doc:"Only figures on which announcements do not agree."`
+}
+
+func (s *server) lotteryRoutes() {
+	const tag = "lottery"
+	ask(s, tag, "/v1/games", "list-games", "Every game, with its draws summed up",
+		func(context.Context, *Moment) (*supervision.Page[supervision.Game], error) {
+			return s.desk.Games()
+		})
+	ask(s, tag, "/v1/draws", "list-draws", "Draws by game and number, with whether the money adds up",
+		func(_ context.Context, in *drawsInput) (*supervision.Page[supervision.Draw], error) {
+			page, err := s.desk.Draws(supervision.DrawQuestion{
+				Game: in.Game, From: in.From, To: in.To, Check: in.Check, Newest: in.Order == "newest", Turn: in.turn(),
+			})
+			return paged(&in.Turning, page, err)
+		})
+	ask(s, tag, "/v1/draws/{game}/{draw}", "get-draw", "One draw",
+		func(_ context.Context, in *drawInput) (*supervision.Answer[supervision.Draw], error) {
+			return s.desk.Draw(in.Game, in.Draw)
+		})
+	ask(s, tag, "/v1/welfare-fund", "list-welfare-fund", "Announced figures of the lotteries' public welfare fund",
+		func(_ context.Context, in *figuresInput) (*supervision.Page[supervision.Figure], error) {
+			page, err := s.desk.WelfareFund(supervision.FigureQuestion{
+				Kind: in.Kind, Scope: in.Scope, Year: in.Year, Item: in.Item, Differs: in.Differs, Turn: in.turn(),
+			})
+			return paged(&in.Turning, page, err)
+		})
+}
