@@ -149,9 +149,7 @@ func (b *Book) readEndOf(e *ending, segments []*segment, i int) error {
 			return err
 		case st.frame != nil:
 			e.frames++
-			if !w.broken {
-				s.marks.add(mark{st.frame.Prev, st.offset})
-			}
+			s.marks.add(mark{st.frame.Prev, st.offset})
 			end := st.offset + int64(st.frame.Size())
 			e.extend(b, &view{head: st.frame.Head, segments: segments[:i+1], end: end})
 		case st.tail && last && st.zero:

@@ -106,9 +106,7 @@ func (r *reader) step(s *segment, w *walker, st step) (bool, error) {
 		return true, nil
 	}
 	f := st.frame
-	if !w.broken {
-		s.marks.add(mark{f.Prev, st.offset})
-	}
+	s.marks.add(mark{f.Prev, st.offset})
 	if f.Head.Size <= r.from {
 		return true, nil
 	}

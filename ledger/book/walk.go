@@ -24,9 +24,8 @@ type step struct {
 // walker follows the frames of one segment and compares each with the head
 // before it.
 type walker struct {
-	head   chain.Head // behind the last frame
-	file   string
-	broken bool // damage was found on the way
+	head chain.Head // behind the last frame
+	file string
 }
 
 // walk yields the frames between two offsets, in order, and what is wrong
@@ -67,7 +66,6 @@ func (w *walker) walk(r io.ReaderAt, from, to int64) iter.Seq2[step, error] {
 func (w *walker) pass(part frame.Part, bad *ledger.Damage, yield func(step, error) bool) bool {
 	f := part.Frame
 	if bad != nil {
-		w.broken = true
 		if f.Prev.Size > w.head.Size {
 			bad.Last = f.Prev.Size - 1
 		}
@@ -148,15 +146,15 @@ type mark struct {
 }
 
 // marks are the places of a segment that a walk from its beginning has passed,
-// at least markEvery apart: from them a reader goes on. They take 48 bytes for
+// at least markEvery apart: from them a reader goes on. A writable book ends a
+// walk at damage, so that it has no mark behind any. They take 48 bytes for
 // each 64 KiB that were read.
 type marks struct {
 	mu   sync.Mutex
 	list []mark // ascending
 }
 
-// add notes a place if it is far enough behind the last one. Everything before
-// it was passed without damage.
+// add notes a place if it is far enough behind the last one.
 func (m *marks) add(at mark) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
