@@ -10,9 +10,10 @@ import (
 type Batch struct {
 	anomalies   *Overlay[Anomaly]
 	corrections *Overlay[Correction]
-	skipped     map[uint64]uint64 // index → bit for each projection that did not apply it
-	void        map[uint64]bool   // entries whose correction could not be determined: they count nowhere
-	at          int               // the projection that is being called
+	skipped     map[uint64]uint64   // index → bit for each projection that did not apply it
+	void        map[uint64]bool     // entries whose correction could not be determined: they count nowhere
+	found       map[uint64][]string // keys of anomalies put in this batch, by entry
+	at          int                 // the projection that is being called
 	name        string
 }
 
@@ -35,6 +36,7 @@ func (b *Batch) skip(index uint64) { b.skipped[index] |= 1 << b.at }
 // Put files an anomaly that names its entry itself, for what Settle finds.
 func (b *Batch) Put(a Anomaly) {
 	a.Projection = b.name
+	b.found[a.Index] = append(b.found[a.Index], a.key())
 	b.anomalies.Put(&a)
 }
 
@@ -92,8 +94,10 @@ func (b *Batch) replace(e *Entry) bool {
 	}
 	b.corrections.Put(&Correction{Index: old, By: e.Index})
 	by := e.Index
-	for a := range b.anomalies.Ascend(key) {
-		b.anomalies.Edit(a.key()).CorrectedBy = &by
+	for _, one := range slices.AppendSeq(b.found[old], b.anomalies.written(key)) {
+		if a := b.anomalies.Edit(one); a != nil {
+			a.CorrectedBy = &by
+		}
 	}
 	return true
 }
@@ -104,6 +108,7 @@ func (b *Batch) settle(projections []Projection) {
 		b.at, b.name = i, p.Name()
 		p.Settle(b)
 	}
+	clear(b.found)
 }
 
 // Dirty collects the keys that Settle looks at.

@@ -41,7 +41,7 @@ func New(log Log, projections ...Projection) (*Runner, error) {
 		log: log, projections: projections, limit: DefaultBatch,
 		batch: &Batch{
 			anomalies: NewOverlay(anomalies), corrections: NewOverlay(corrections),
-			skipped: map[uint64]uint64{}, void: map[uint64]bool{},
+			skipped: map[uint64]uint64{}, void: map[uint64]bool{}, found: map[uint64][]string{},
 		},
 		position: NewOverlay(positions),
 		moved:    make(chan struct{}),

@@ -14,18 +14,18 @@ import (
 // Key joins the parts of a key; the key of the first parts is a prefix of the
 // key of more, and of nothing else.
 func Key(parts ...string) string {
-	if len(parts) == 1 && strings.IndexByte(parts[0], 0) < 0 {
-		return parts[0] + "\x00"
+	size := len(parts)
+	for _, p := range parts {
+		size += len(p)
 	}
-	var b strings.Builder
+	key := make([]byte, 0, size)
 	for _, p := range parts {
 		if strings.IndexByte(p, 0) >= 0 {
 			p = strings.ReplaceAll(p, "\x00", "\ufffd")
 		}
-		b.WriteString(p)
-		b.WriteByte(0)
+		key = append(append(key, p...), 0)
 	}
-	return b.String()
+	return string(key)
 }
 
 // Uint writes a number so that keys sort as numbers do.
@@ -170,6 +170,18 @@ func (o *Overlay[R]) Put(row *R) { o.rows[o.table.key(row)] = row }
 
 // Delete removes the row with that key, if there is one.
 func (o *Overlay[R]) Delete(key string) { o.rows[key] = nil }
+
+// written yields the keys of rows that batches before this one left under the
+// prefix.
+func (o *Overlay[R]) written(prefix string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for row := range rowsOf[R](o.txn, o.table.name, prefix) {
+			if !yield(o.table.key(row)) {
+				return
+			}
+		}
+	}
+}
 
 // Ascend yields the rows whose key begins with prefix, in key order, this
 // batch's changes included, for reading. It is for rare and short scans.
