@@ -62,8 +62,10 @@ func announcedSums(row *record, d *catalogue.DisclosurePublished) error {
 		column string
 		into   **int64
 	}{
-		{"official_day_received", &d.Received}, {"official_cum_received", &d.CumulativeReceived},
-		{"official_day_paid_out", &d.Spent}, {"official_cum_paid_out", &d.CumulativeSpent},
+		{"official_day_received", &d.Received},
+		{"official_cum_received", &d.CumulativeReceived},
+		{"official_day_paid_out", &d.Spent},
+		{"official_cum_paid_out", &d.CumulativeSpent},
 	} {
 		amount, err := row.optionalAmount(sum.column, "CNY")
 		if err != nil && finerThanFen(row.number(sum.column)) {
