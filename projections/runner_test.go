@@ -67,25 +67,12 @@ func everything() map[string]func(*rand.Rand) any {
 	return all
 }
 
-// say puts a history on the log in commits of random sizes.
-func say(t testing.TB, log *projectionstest.Log, r *rand.Rand, said []projectionstest.Said) {
-	t.Helper()
-	for i := 0; i < len(said); {
-		agency := said[i].Agency
-		var lines [][]byte
-		for most := 1 + r.IntN(9); i < len(said) && len(lines) < most && said[i].Agency == agency; i++ {
-			lines = append(lines, said[i].Line(t))
-		}
-		log.Say(agency, lines...)
-	}
-}
-
 func TestRunner_RebuildEqualsIncremental(t *testing.T) {
 	for seed := range uint64(8) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 7))
 			log := newLog(t)
-			say(t, log, r, projectionstest.Random(r, 900, everything()))
+			log.SayAll(r, projectionstest.Random(r, 900, everything()))
 			rebuilt := digests(t, catchUp(t, newRunner(t, log, 1_000_000)))
 			one := digests(t, catchUp(t, newRunner(t, log, 1)))
 			stops := newRunner(t, log, 1+r.IntN(50))

@@ -21,6 +21,19 @@ func (s *Said) Line(tb testing.TB) []byte {
 	return LineIn(tb, s.Agency, s.Type, s.Jurisdiction, s.ID, s.Corrects, s.Data)
 }
 
+// SayAll puts a history on the log, in commits of random sizes.
+func (l *Log) SayAll(r *rand.Rand, said []Said) {
+	l.tb.Helper()
+	for i := 0; i < len(said); {
+		agency := said[i].Agency
+		var lines [][]byte
+		for most := 1 + r.IntN(9); i < len(said) && len(lines) < most && said[i].Agency == agency; i++ {
+			lines = append(lines, said[i].Line(l.tb))
+		}
+		l.Say(agency, lines...)
+	}
+}
+
 // Random is a random history: n events of the given makers over few names, so
 // that everything meets everything, every seventh correcting an earlier one.
 // Some corrections are wrong on purpose.
@@ -57,25 +70,35 @@ func Random(r *rand.Rand, n int, makers map[string]func(*rand.Rand) any) []Said 
 	return said
 }
 
-// Standing is what counts of a history: the events that no later one replaces,
-// as the rules for corrections say, each with its place.
-func Standing(said []Said) map[int]*Said {
+// Walk goes through a history by the rules for corrections: it calls see with
+// the place of each event that counts and of the one it replaces, -1 for none.
+// It is written without the runner's help, to be held against it.
+func Walk(said []Said, see func(at, replaces int)) {
 	place := map[string]int{}
-	standing, replaced, void := map[int]*Said{}, map[int]bool{}, map[int]bool{}
+	replaced, void := map[int]bool{}, map[int]bool{}
 	for i := range said {
 		s := &said[i]
 		place[s.Agency+" "+s.ID] = i
+		old := -1
 		if s.Corrects != "" {
-			old, ok := place[s.Agency+" "+s.Corrects]
-			if !ok || said[old].Type != s.Type || void[old] || replaced[old] {
+			at, ok := place[s.Agency+" "+s.Corrects]
+			if !ok || said[at].Type != s.Type || void[at] || replaced[at] {
 				void[i] = true
 				continue
 			}
-			replaced[old] = true
-			delete(standing, old)
+			replaced[at], old = true, at
 		}
-		standing[i] = s
+		see(i, old)
 	}
+}
+
+// Standing is the places of what counts at the end of a history.
+func Standing(said []Said) map[int]bool {
+	standing := map[int]bool{}
+	Walk(said, func(at, replaces int) {
+		delete(standing, replaces)
+		standing[at] = true
+	})
 	return standing
 }
 
