@@ -333,7 +333,7 @@ func (s *subscription) confirmNow(l *letter) {
 
 // release removes the cursor, so that nothing of it is left on the broker.
 func (s *subscription) release() {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), endWait)
+	ctx, cancel := s.conn.attempt(context.WithoutCancel(s.ctx))
 	defer cancel()
 	s.mu.Lock()
 	name := s.consumer.CachedInfo().Name
