@@ -1,0 +1,263 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/spf13/cobra"
+
+	"civicledger/supervision"
+	"civicledger/supervision/httpapi"
+)
+
+const (
+	queryTimeout  = 75 * time.Second // longer than the server's longest answer
+	maxAnswerSize = 64 << 20
+)
+
+// asking is one run of a query command: where it asks, and how it prints.
+type asking struct {
+	server string
+	json   bool
+	min    uint64
+	client *http.Client
+	// of commands that list
+	limit  int
+	cursor string
+	all    bool
+}
+
+// newQueryCommand returns the command that asks a running server.
+func newQueryCommand() *cobra.Command {
+	q := &asking{client: &http.Client{Timeout: queryTimeout}}
+	cmd := &cobra.Command{
+		Use:   "query",
+		Short: "Ask a running server",
+		Long: `query asks a running server over HTTP and prints a table, or with --json the
+server's answer as it came. Each answer ends with the entry and the checkpoint
+it rests on.
+
+Exit codes: 0 answered, 1 there is no such thing, 2 could not be asked.`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return errors.New("query what? civicledger query --help lists it")
+		},
+	}
+	flags := cmd.PersistentFlags()
+	flags.StringVar(&q.server, "server", "http://"+defaultListen, "URL of the server")
+	flags.BoolVar(&q.json, "json", false, "print the server's JSON; with --all one page a line")
+	flags.Uint64Var(&q.min, "min", 0, "wait until the entry with this index is in the answer")
+	cmd.AddCommand(
+		q.funds(), q.organisations(), q.lists(), q.draws(), q.welfareFund(), q.donations(),
+		q.anomalies(), q.entries(), q.subject(), q.agencies(), q.status(),
+	)
+	return cmd
+}
+
+// listing adds the flags of a command whose answer has pages.
+func (q *asking) listing(cmd *cobra.Command) *cobra.Command {
+	cmd.Flags().IntVar(&q.limit, "limit", 50, "items of a page, at most 1000")
+	cmd.Flags().StringVar(&q.cursor, "cursor", "", "begin after the page that gave this cursor")
+	cmd.Flags().BoolVar(&q.all, "all", false, "all pages")
+	return cmd
+}
+
+// filters turns the string and bool flags that were set into parameters.
+func filters(cmd *cobra.Command, names ...string) url.Values {
+	params := url.Values{}
+	for _, name := range names {
+		if f := cmd.Flags().Lookup(name); f.Changed {
+			params.Set(name, f.Value.String())
+		}
+	}
+	return params
+}
+
+// column is one column of a table about Ts.
+type column[T any] struct {
+	name  string
+	right bool // numbers
+	cell  func(*T) any
+}
+
+// list asks for one page or all, and prints the items under their columns.
+func list[T any](cmd *cobra.Command, q *asking, path string, params url.Values, columns []column[T]) error {
+	if q.all && !cmd.Flags().Changed("limit") {
+		q.limit = supervision.MaxLimit
+	}
+	params.Set("limit", strconv.Itoa(q.limit))
+	if q.cursor != "" {
+		params.Set("cursor", q.cursor)
+	}
+	out := cmd.OutOrStdout()
+	var items []T
+	for {
+		var page supervision.Page[T]
+		raw, err := q.get(cmd.Context(), path, params, &page)
+		if err != nil {
+			return err
+		}
+		if q.json {
+			fmt.Fprintf(out, "%s\n", raw)
+		} else {
+			items = append(items, page.Items...)
+		}
+		if q.all && page.Next != "" {
+			params.Set("cursor", page.Next)
+			continue
+		}
+		if !q.json {
+			render(out, items, columns)
+			more(out, len(items), page.Next)
+			rests(out, page.AsOf)
+		}
+		return nil
+	}
+}
+
+// whole asks for a list that always comes in one page.
+func whole[T any](cmd *cobra.Command, q *asking, path string, columns []column[T]) error {
+	var page supervision.Page[T]
+	raw, err := q.get(cmd.Context(), path, url.Values{}, &page)
+	if err != nil {
+		return err
+	}
+	out := cmd.OutOrStdout()
+	if q.json {
+		fmt.Fprintf(out, "%s\n", raw)
+		return nil
+	}
+	render(out, page.Items, columns)
+	more(out, len(page.Items), "")
+	rests(out, page.AsOf)
+	return nil
+}
+
+// one asks about one thing and lets show print it.
+func one[T any](cmd *cobra.Command, q *asking, path string, show func(io.Writer, *T)) error {
+	var answer supervision.Answer[T]
+	raw, err := q.get(cmd.Context(), path, url.Values{}, &answer)
+	if err != nil {
+		return err
+	}
+	out := cmd.OutOrStdout()
+	if q.json {
+		fmt.Fprintf(out, "%s\n", raw)
+		return nil
+	}
+	show(out, &answer.Item)
+	rests(out, answer.AsOf)
+	return nil
+}
+
+// get asks the server and decodes its answer, which it also returns as it came.
+func (q *asking) get(ctx context.Context, path string, params url.Values, into any) ([]byte, error) {
+	if q.min > 0 {
+		params.Set("min", strconv.FormatUint(q.min, 10))
+	}
+	address := strings.TrimSuffix(q.server, "/") + path
+	if len(params) > 0 {
+		address += "?" + params.Encode()
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, fmt.Errorf("ask %s: %w", q.server, err)
+	}
+	response, err := q.client.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("ask: %w (is the server running? civicledger serve)", err)
+	}
+	defer response.Body.Close()
+	raw, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerSize))
+	if err != nil {
+		return nil, fmt.Errorf("read the answer of %s: %w", q.server, err)
+	}
+	raw = []byte(strings.TrimRight(string(raw), "\n"))
+	if response.StatusCode != http.StatusOK {
+		return nil, refusedBy(response, raw)
+	}
+	if err := json.Unmarshal(raw, into); err != nil {
+		return nil, fmt.Errorf("the answer of %s cannot be read: %w", address, err)
+	}
+	return raw, nil
+}
+
+// refusedBy says in words what the server answered instead of an answer. That
+// there is no such thing is bad news; everything else could not be asked.
+func refusedBy(response *http.Response, raw []byte) error {
+	var p httpapi.Problem
+	if response.Header.Get("Content-Type") != "application/problem+json" || json.Unmarshal(raw, &p) != nil {
+		return fmt.Errorf("%s answered %s: is this a civicledger server?", response.Request.URL, response.Status)
+	}
+	said := p.Detail
+	for _, place := range p.Errors {
+		said += fmt.Sprintf("\n  %s: %s", place.Location, place.Message)
+	}
+	if p.Cure != "" {
+		said += "\n  " + p.Cure
+	}
+	if p.Status == http.StatusNotFound {
+		return badNews("%s", said)
+	}
+	return errors.New(said)
+}
+
+// render prints a table. Chinese characters count as two cells.
+func render[T any](out io.Writer, items []T, columns []column[T]) {
+	t := table.NewWriter()
+	t.SetOutputMirror(out)
+	t.SetStyle(table.StyleLight)
+	t.Style().Format.Header = text.FormatDefault
+	header := make(table.Row, len(columns))
+	configs := make([]table.ColumnConfig, len(columns))
+	for i, c := range columns {
+		header[i] = c.name
+		configs[i] = table.ColumnConfig{Number: i + 1, WidthMax: 60}
+		if c.right {
+			configs[i].Align, configs[i].AlignHeader = text.AlignRight, text.AlignRight
+		}
+	}
+	t.SetColumnConfigs(configs)
+	t.AppendHeader(header)
+	for i := range items {
+		row := make(table.Row, len(columns))
+		for j, c := range columns {
+			row[j] = c.cell(&items[i])
+		}
+		t.AppendRow(row)
+	}
+	t.Render()
+}
+
+// more says how many items were printed and how to get the rest.
+func more(out io.Writer, count int, next string) {
+	if next == "" {
+		fmt.Fprintf(out, "%d items\n", count)
+		return
+	}
+	fmt.Fprintf(out, "%d items, and more: --all, or --cursor %s\n", count, next)
+}
+
+// rests is the last line of every answer.
+func rests(out io.Writer, at supervision.AsOf) {
+	if at.Size == 0 {
+		fmt.Fprintln(out, "as of no entry yet")
+		return
+	}
+	lines := strings.SplitN(at.Checkpoint, "\n", 3)
+	size := "unknown"
+	if len(lines) > 1 {
+		size = lines[1]
+	}
+	fmt.Fprintf(out, "as of entry %d, recorded %s, checkpoint size %s\n", at.Index, at.Recorded, size)
+}
