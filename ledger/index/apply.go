@@ -1,7 +1,6 @@
 package index
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -23,26 +22,10 @@ const (
 
 // formatVersion counts changes of the key table. Another version is not read:
 // the index is rebuilt.
-const formatVersion = 1
+const formatVersion = 2
 
 // pair is a key and its value as Badger gets them.
 type pair struct{ key, value []byte }
-
-func eventKey(k chain.EventKey) []byte {
-	return append([]byte{prefixEvent}, k[:]...)
-}
-
-// subjectPrefix names a subject by 16 bytes of SHA-256, so that no token is
-// the beginning of another and all keys are equally long.
-func subjectPrefix(subject string) []byte {
-	sum := sha256.Sum256([]byte(subject))
-	return append([]byte{prefixSubject}, sum[:16]...)
-}
-
-func subjectKey(prefix []byte, index uint64) []byte {
-	key := make([]byte, 0, len(prefix)+8)
-	return binary.BigEndian.AppendUint64(append(key, prefix...), index)
-}
 
 func tileKey(level int, n uint64) []byte {
 	return binary.BigEndian.AppendUint64([]byte{prefixTile, byte(level)}, n)
@@ -71,15 +54,46 @@ func (x *Index) Apply(b *ledger.IndexBatch) error {
 	if err := x.checkBatch(b); err != nil {
 		return fmt.Errorf("apply [%d, %d) to index: %w", b.From, b.To, err)
 	}
-	pairs := pairsOf(b)
-	if len(pairs) == 0 {
+	if b.To == b.From && len(b.Tiles) == 0 {
 		return nil
 	}
-	if err := x.step(pairs, b.From, b.To); err != nil {
+	if err := x.apply(b); err != nil {
+		clear(x.lists) // they hold what did not happen
 		return fmt.Errorf("apply [%d, %d) to index: %w", b.From, b.To, err)
+	}
+	return nil
+}
+
+func (x *Index) apply(b *ledger.IndexBatch) error {
+	pairs, rest, err := x.pairsOf(b)
+	if err != nil {
+		return err
+	}
+	if err := x.step(pairs, b.From, b.To); err != nil {
+		return err
+	}
+	x.lastPage = rest
+	x.forgetLists(b.To)
+	for i := range b.Keys {
+		x.table.add(b.Keys[i][:], b.From+uint64(i))
 	}
 	x.position.Store(b.To)
 	return nil
+}
+
+// pairsOf returns what a batch adds, and what the last page of event keys then
+// holds.
+func (x *Index) pairsOf(b *ledger.IndexBatch) (pairs []pair, rest []byte, err error) {
+	pairs, rest = x.keyPages(b.From, b.Keys)
+	lists, err := x.subjectLists(b.From, namings(b.Subjects))
+	if err != nil {
+		return nil, nil, err
+	}
+	pairs = append(pairs, lists...)
+	for _, t := range b.Tiles {
+		pairs = append(pairs, pair{tileKey(t.Level, t.N), tileValue(b.To, t.Hashes)})
+	}
+	return pairs, rest, nil
 }
 
 func (x *Index) checkBatch(b *ledger.IndexBatch) error {
@@ -104,23 +118,6 @@ func (x *Index) checkBatch(b *ledger.IndexBatch) error {
 		}
 	}
 	return x.checkSpace()
-}
-
-func pairsOf(b *ledger.IndexBatch) []pair {
-	pairs := make([]pair, 0, len(b.Keys)+len(b.Subjects)+len(b.Tiles))
-	for i, k := range b.Keys {
-		pairs = append(pairs, pair{eventKey(k), binary.AppendUvarint(nil, b.From+uint64(i))})
-	}
-	for subject, indexes := range b.Subjects {
-		prefix := subjectPrefix(subject)
-		for _, i := range indexes {
-			pairs = append(pairs, pair{key: subjectKey(prefix, i)})
-		}
-	}
-	for _, t := range b.Tiles {
-		pairs = append(pairs, pair{tileKey(t.Level, t.N), tileValue(b.To, t.Hashes)})
-	}
-	return pairs
 }
 
 // step writes pairs in as many transactions as they need. Each leaves a mark in

@@ -82,7 +82,10 @@ type Index struct {
 	closed  bool
 
 	position atomic.Uint64 // end of the last whole step; Apply moves it after its last transaction
-	journal  journal       // Apply's alone
+	table    *keyTable     // keys of all entries before the position
+	journal  journal       // Apply's alone, as are the next two
+	lastPage []byte        // event keys of the last, not full, page
+	lists    map[list][]byte
 }
 
 var _ ledger.Index = (*Index)(nil)
@@ -98,7 +101,7 @@ func Open(dir string, opts Options) (*Index, error) {
 	if opts.MinFree == 0 {
 		opts.MinFree = DefaultMinFree
 	}
-	x := &Index{dir: dir, readOnly: opts.ReadOnly, minFree: opts.MinFree}
+	x := &Index{dir: dir, readOnly: opts.ReadOnly, minFree: opts.MinFree, table: newKeyTable(), lists: map[list][]byte{}}
 	if err := x.open(opts); err != nil {
 		return nil, fmt.Errorf("open index %s: %w", dir, err)
 	}
@@ -148,7 +151,10 @@ func (x *Index) begin(owner chain.Hash) error {
 	case !bytes.Equal(found, want):
 		return fmt.Errorf("%w: its genesis is %x, the ledger's is %x", ErrForeign, found[1:], owner)
 	}
-	return x.resume()
+	if err := x.resume(); err != nil {
+		return err
+	}
+	return x.loadKeys()
 }
 
 func (x *Index) format() ([]byte, error) {

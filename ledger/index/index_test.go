@@ -223,7 +223,10 @@ func TestApply_BrokenOffInTheMiddle(t *testing.T) {
 	x := mustOpen(t, dir)
 	fill(t, x, 1000, 1000, 1)
 	big := realBatch(1000, 60_000, 1)
-	pairs := pairsOf(big)
+	pairs, _, err := x.pairsOf(big)
+	if err != nil {
+		t.Fatal(err)
+	}
 	n := x.fits(pairs)
 	if n == len(pairs) {
 		t.Fatal("the batch fits into one transaction")

@@ -1,6 +1,8 @@
 package index
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"testing"
 
@@ -79,6 +81,29 @@ func lose(t *testing.T, x *Index, m mark, keys [][]byte) {
 	}
 }
 
+// valuesOf returns the same keys with the values that they have now.
+func valuesOf(t *testing.T, x *Index, pairs []pair) []pair {
+	t.Helper()
+	now := make([]pair, len(pairs))
+	err := x.db.View(func(txn *badger.Txn) error {
+		for i, p := range pairs {
+			now[i].key = p.key
+			item, err := txn.Get(p.key)
+			if err == nil {
+				now[i].value, err = item.ValueCopy(nil)
+			}
+			if err != nil && !errors.Is(err, badger.ErrKeyNotFound) {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return now
+}
+
 // A step lost from the middle: the position is where it was, what stands
 // beyond is not shown, and applying everything again heals the index, also
 // when that is interrupted at any point.
@@ -87,13 +112,31 @@ func TestResume_LostStep(t *testing.T) {
 		t.Run(fmt.Sprint(lost), func(t *testing.T) {
 			dir := t.TempDir()
 			x := mustOpen(t, dir)
-			fill(t, x, 5000, 500, 1)
-			first := x.journal.last.number - 9 // of the ten steps
-			var keys [][]byte
-			for _, p := range pairsOf(realBatch(lost*500, lost*500+500, 1)) {
-				keys = append(keys, p.key)
+			fill(t, x, lost*500, 500, 1)
+			step, _, err := x.pairsOf(realBatch(lost*500, lost*500+500, 1))
+			if err != nil {
+				t.Fatal(err)
 			}
-			lose(t, x, mark{generation: x.journal.last.generation, number: first + lost}, keys)
+			before := valuesOf(t, x, step)
+			clear(x.lists)
+			fill(t, x, lost*500+500, 500, 1)
+			number := x.journal.last.number
+			after := valuesOf(t, x, step)
+			fill(t, x, 5000, 500, 1)
+			// What no later step wrote again is as it was before.
+			var gone [][]byte
+			for i, p := range valuesOf(t, x, step) {
+				switch {
+				case !bytes.Equal(p.value, after[i].value):
+				case before[i].value == nil:
+					gone = append(gone, p.key)
+				default:
+					if err := x.write(before[i : i+1]); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			lose(t, x, mark{generation: x.journal.last.generation, number: number}, gone)
 			mustClose(t, x)
 			for to := lost * 500; to <= 6000; to += 700 {
 				x = mustOpen(t, dir)
