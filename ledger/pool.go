@@ -10,6 +10,7 @@ import (
 // pending is a submission that has its place in the pool.
 type pending struct {
 	sub       *chain.Submission
+	text      []byte // what its signature signs and its digest digests
 	keys      []chain.EventKey
 	envelopes []chain.Envelope
 	sealed    int // bound of its size in a frame

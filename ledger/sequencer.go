@@ -279,13 +279,13 @@ func (l *Ledger) show() error {
 func (l *Ledger) acknowledge(b *batch, growth *chain.Growth) {
 	v := l.current.Load()
 	for _, s := range b.sealed {
-		r := l.newReceipt(v, s.p.sub, s.first, s.prev, b.commit.Recorded)
+		r := l.newReceipt(v, s.p, s.first, s.prev, b.commit.Recorded)
 		path, err := growth.Inclusion(s.first + uint64(r.Count) - 1)
 		r.Proof = path
 		s.p.settle(r, err)
 	}
 	for _, again := range b.repeat {
-		r, err := l.repeatedReceipt(v, again.first, again.p.sub)
+		r, err := l.repeatedReceipt(v, again.first, again.p)
 		again.p.settle(r, err)
 	}
 }

@@ -25,17 +25,25 @@ func (l *Ledger) Submit(ctx context.Context, sub *chain.Submission) (Wait, error
 	if l.readOnly {
 		return nil, ErrReadOnly
 	}
-	p, err := l.prepare(sub)
+	p, err := l.examine(sub)
 	if err != nil {
 		return nil, err
 	}
+	if refusal := l.Roster().CheckText(sub, p.text); refusal != nil {
+		return nil, refused(refusal.Line, refusal.Code, "%s", refusal.Message)
+	}
+	return l.enter(ctx, p)
+}
+
+func (l *Ledger) enter(ctx context.Context, p *pending) (Wait, error) {
 	if err := l.pool.enter(ctx, p); err != nil {
 		return nil, err
 	}
 	return p.wait, nil
 }
 
-func (l *Ledger) prepare(sub *chain.Submission) (*pending, error) {
+// examine checks all but the signature.
+func (l *Ledger) examine(sub *chain.Submission) (*pending, error) {
 	if err := chain.CheckAgency(sub.Agency); err != nil {
 		return nil, refused(0, CodeShape, "%v", err)
 	}
@@ -46,9 +54,6 @@ func (l *Ledger) prepare(sub *chain.Submission) (*pending, error) {
 	if err != nil {
 		return nil, refused(0, CodeEnvelope, "%v", err)
 	}
-	if refusal := l.Roster().CheckSignature(sub); refusal != nil {
-		return nil, refused(refusal.Line, refusal.Code, "%s", refusal.Message)
-	}
 	if err := repeats(sub, keys); err != nil {
 		return nil, err
 	}
@@ -57,7 +62,7 @@ func (l *Ledger) prepare(sub *chain.Submission) (*pending, error) {
 		size += len(line) + 1
 	}
 	return &pending{
-		sub: sub, keys: keys, envelopes: envelopes,
+		sub: sub, text: sub.SignedText(l.suite, l.origin), keys: keys, envelopes: envelopes,
 		sealed: chain.SealedBound(len(sub.Lines), size),
 		done:   make(chan struct{}),
 	}, nil
@@ -127,25 +132,26 @@ func (l *Ledger) judgeRepeated(p *pending, places []place) (uint64, error) {
 
 // repeatedReceipt makes the receipt of a submission that is on the log since
 // an earlier commit.
-func (l *Ledger) repeatedReceipt(v *view, first uint64, sub *chain.Submission) (*chain.Receipt, error) {
+func (l *Ledger) repeatedReceipt(v *view, first uint64, p *pending) (*chain.Receipt, error) {
 	h, _, err := (&reader{l: l}).entry(first)
 	if err != nil {
 		return nil, err
 	}
-	last := first + uint64(len(sub.Lines)) - 1
+	last := first + uint64(len(p.sub.Lines)) - 1
 	path, err := chain.InclusionPath(l.suite, last, v.tree.Size(), chain.NodeOfTiles(l.suite, v.readTile(l)))
 	if err != nil {
 		return nil, err
 	}
-	r := l.newReceipt(v, sub, first, h.Prev, h.Recorded)
+	r := l.newReceipt(v, p, first, h.Prev, h.Recorded)
 	r.Signature = h.Signature
 	r.Proof = path
 	return r, nil
 }
 
-func (l *Ledger) newReceipt(v *view, sub *chain.Submission, first uint64, prev chain.Hash, recorded int64) *chain.Receipt {
+func (l *Ledger) newReceipt(v *view, p *pending, first uint64, prev chain.Hash, recorded int64) *chain.Receipt {
+	sub := p.sub
 	return &chain.Receipt{
-		Origin: l.origin, Suite: l.suite.Name(), Submission: sub.Digest(l.suite, l.origin),
+		Origin: l.origin, Suite: l.suite.Name(), Submission: l.suite.Sum(p.text),
 		Agency: sub.Agency, KeyID: sub.KeyID, Signature: sub.Signature,
 		First: first, Count: len(sub.Lines), Recorded: recorded, Prev: prev,
 		Checkpoint: string(v.checkpoint),

@@ -151,11 +151,17 @@ func (r *Roster) clone() *Roster {
 // It does not depend on the index: a key belongs to one agency for ever, and
 // what revocation means is for Judge.
 func (r *Roster) CheckSignature(sub *chain.Submission) *Refusal {
+	return r.CheckText(sub, sub.SignedText(r.suite, r.origin))
+}
+
+// CheckText is CheckSignature for a caller that has the submission's signed
+// text already.
+func (r *Roster) CheckText(sub *chain.Submission, text []byte) *Refusal {
 	k, ok := r.Key(sub.Agency, sub.KeyID)
 	if !ok {
 		return refuse(0, CodeKeyUnknown, "agency %q has no key %q on the roster: enrol it, or sign with an enrolled key", sub.Agency, sub.KeyID)
 	}
-	if !r.suite.Verify(k.Public, sub.SignedText(r.suite, r.origin), sub.Signature) {
+	if !r.suite.Verify(k.Public, text, sub.Signature) {
 		return refuse(0, CodeSignature, "the signature is not that of key %s for these lines on ledger %s in suite %s", sub.KeyID, r.origin, r.suite.Name())
 	}
 	return nil
