@@ -55,28 +55,34 @@ func (d *Draw) prize(tier int64) catalogue.Prize {
 	return catalogue.Prize{}
 }
 
-// identity checks that what was not paid went into the pool.
+// identity checks that what was not paid went into the pool. Money from
+// outside that the notice itself states (promotions, injections) is taken out
+// first: a draw whose money adds up with it holds.
 func (d *Draw) identity(before *Draw) {
 	d.Check.Previous = before.Draw
 	d.Check.PoolBefore = before.Pool
 	if d.Sales == nil || d.Pool == nil || d.Prizes == nil || before.Pool == nil {
 		return
 	}
-	paid := new(big.Int)
-	for _, prize := range d.Prizes {
-		paid.Add(paid, product(prize.Winners, prize.Each))
-	}
+	paid, outside, shares := d.payments()
 	rest := product(*d.Sales, prizeSharePct)
 	rest.Div(rest, big.NewInt(100)) // sales are even yuan
 	rest.Sub(rest, paid)
 	rest.Sub(rest, big.NewInt(*d.Pool))
 	rest.Add(rest, big.NewInt(*before.Pool))
-	tolerance := product(d.prize(1).Winners+d.prize(2).Winners+3, yuan)
-	if !rest.IsInt64() || !paid.IsInt64() || !tolerance.IsInt64() {
+	bare := new(big.Int).Set(rest)
+	rest.Add(rest, outside)
+	tolerance := product(d.prize(1).Winners+d.prize(2).Winners+shares+3, yuan)
+	if !rest.IsInt64() || !bare.IsInt64() || !paid.IsInt64() || !tolerance.IsInt64() || !outside.IsInt64() {
 		return
 	}
-	d.Check.Paid, d.Check.Remainder, d.Check.Tolerance = toInt(paid), toInt(rest), toInt(tolerance)
-	if *d.Check.Remainder >= 0 && *d.Check.Remainder <= *d.Check.Tolerance {
+	d.Check.Paid, d.Check.Outside, d.Check.Tolerance = toInt(paid), toInt(outside), toInt(tolerance)
+	d.Check.Remainder = toInt(rest)
+	if !d.fits() && d.fitsAt(bare.Int64()) {
+		// The statement about money from outside is about another draw.
+		d.Check.Remainder, d.Check.Outside = toInt(bare), projections.Ptr(0)
+	}
+	if d.fits() {
 		d.Check.State = Holds
 		return
 	}
@@ -86,6 +92,30 @@ func (d *Draw) identity(before *Draw) {
 	a.Expected, a.Actual, a.Currency = d.Check.Tolerance, d.Check.Remainder, d.Currency
 	a.Explain = d.Check.Explain
 	d.odd = append(d.odd, a)
+}
+
+func (d *Draw) fits() bool { return d.fitsAt(*d.Check.Remainder) }
+
+func (d *Draw) fitsAt(rest int64) bool { return rest >= 0 && rest <= *d.Check.Tolerance }
+
+// payments adds up the prizes and the money from outside that the notice
+// states; shares counts the prizes that hold a rounded share of a promotion.
+func (d *Draw) payments() (paid, outside *big.Int, shares int64) {
+	paid, outside = new(big.Int), new(big.Int)
+	for _, prize := range d.Prizes {
+		paid.Add(paid, product(prize.Winners, prize.Each))
+		if prize.Promotion != nil {
+			outside.Add(outside, product(prize.Winners, *prize.Promotion))
+			shares += prize.Winners
+		}
+	}
+	if shares == 0 && d.Promotion != nil {
+		outside.Add(outside, big.NewInt(*d.Promotion))
+	}
+	if d.Injected != nil {
+		outside.Add(outside, big.NewInt(*d.Injected))
+	}
+	return paid, outside, shares
 }
 
 func product(a, b int64) *big.Int { return new(big.Int).Mul(big.NewInt(a), big.NewInt(b)) }

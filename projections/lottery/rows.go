@@ -37,12 +37,14 @@ type Draw struct {
 }
 
 // Check is whether the money of a draw adds up: the share of sales for prizes,
-// less prizes, less the change of the pool, leaves a rounding remainder.
+// less prizes, less the change of the pool, plus money that the notice says came
+// from outside, leaves a rounding remainder.
 type Check struct {
 	State      string   `json:"state"`             // holds, explain or unchecked
 	Previous   string   `json:"previous,omitzero"` // draw whose pool it began with
 	PoolBefore *int64   `json:"poolBefore,omitzero"`
 	Paid       *int64   `json:"paid,omitzero"`      // all prizes
+	Outside    *int64   `json:"outside,omitzero"`   // promotions and injections that the notice states
 	Remainder  *int64   `json:"remainder,omitzero"` // what is left
 	Tolerance  *int64   `json:"tolerance,omitzero"` // most that rounding can leave
 	Explain    []string `json:"explain,omitzero"`   // known causes, see Explanations
