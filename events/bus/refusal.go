@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"civicledger/events"
-	"civicledger/ledger/chain"
 )
 
 // RefusalFormat is the first member of every refusal.
@@ -157,6 +156,3 @@ func reasonsFrom(problems events.Problems) []Reason {
 func whole(code string, err error) []Reason {
 	return []Reason{{Problem: events.Problem{Code: code, Message: err.Error()}}}
 }
-
-// digestText is how a digest is written in metadata.
-func digestText(digest chain.Hash) string { return b64.EncodeToString(digest[:]) }
