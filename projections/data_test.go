@@ -120,7 +120,7 @@ func TestPublic_Statements(t *testing.T) {
 
 func TestPublic_Others(t *testing.T) {
 	log := projectionstest.NewLog(t)
-	imported(t, log, "org-sanctions", "cn_org_credit/sanctions.csv")
+	imported(t, log, "org-sanctions", "cn_org_credit/events.csv")
 	v := foldAll(t, log)
 	_ = v
 }

@@ -11,8 +11,8 @@ import (
 
 // Series of a Statement.
 const (
-	SeriesRows = "rows" // rows with numbers and what each moved
-	SeriesDays = "days" // balances of days, held against donations and spending on the account
+	SeriesRows = "rows" // rows with numbers: each says what it moved
+	SeriesDays = "days" // balances of days: held against donations and spending on the account
 )
 
 // series is one account's stated balances in order. It is compact: there may
@@ -22,6 +22,9 @@ type series struct {
 	bank string    // key of the bookings on the account
 	list []stated
 	from int // first place to follow again
+	// rebooked is set when bookings on the account changed: places that are
+	// judged by them are judged again.
+	rebooked bool
 	// breaks counts the broken ones of list.
 	breaks int64
 	// booked is whether anything was booked on the account when it was
@@ -36,7 +39,6 @@ type stated struct {
 	index    uint64
 	date     int32 // 20060102
 	by       int32 // who said it, a place in speakers
-	moves    bool  // says what it moved
 	broken   bool  // reported
 }
 
@@ -101,10 +103,10 @@ func (p *Projection) stated(c *change, d *catalogue.BalanceStated) {
 		kind, one.sequence = SeriesRows, *d.Sequence
 	}
 	if d.Credit != nil {
-		one.delta, one.moves = *d.Credit, true
+		one.delta = *d.Credit
 	}
 	if d.Debit != nil {
-		one.delta, one.moves = one.delta-*d.Debit, true
+		one.delta -= *d.Debit
 	}
 	key := projections.Key(d.Holder.Key(), d.Account, d.Currency, kind)
 	s := p.series[key]
@@ -171,11 +173,12 @@ func (p *Projection) onAccount(c *change, holder, account, currency, date string
 	}
 	c.sums.Add(&days[at].net, c.sign*amount)
 	c.sums.Add(&days[at].count, c.sign)
-	key := bank + projections.Key(SeriesDays)
-	if s := p.series[key]; s != nil {
-		place, _ := slices.BinarySearchFunc(s.list, day, func(s stated, day int32) int { return cmp.Compare(s.date, day) })
-		s.from = min(s.from, place)
-		p.dirtySeries.Add(key)
+	for _, kind := range []string{SeriesDays, SeriesRows} {
+		key := bank + projections.Key(kind)
+		if s := p.series[key]; s != nil {
+			s.rebooked = true
+			p.dirtySeries.Add(key)
+		}
 	}
 }
 
@@ -206,13 +209,13 @@ func (p *Projection) follow(b *projections.Batch, key string) {
 		p.statements.Delete(key)
 		return
 	}
-	if booked := p.booked(s.bank); booked != s.booked {
-		s.booked, s.from = booked, 0
+	s.booked = p.booked(s.bank)
+	for i := range s.list {
+		if i >= s.from || s.rebooked && s.byBookings(i) {
+			p.judge(b, s, i)
+		}
 	}
-	for i := s.from; i < len(s.list); i++ {
-		p.judge(b, s, i)
-	}
-	s.from = len(s.list)
+	s.from, s.rebooked = len(s.list), false
 	first, last := s.list[0], s.list[len(s.list)-1]
 	row := s.row
 	row.Rows, row.Breaks = int64(len(s.list)), s.breaks
@@ -225,7 +228,7 @@ func (p *Projection) judge(b *projections.Batch, s *series, i int) {
 	one := &s.list[i]
 	expected, known := one.balance, false
 	if i > 0 {
-		expected, known = p.expect(s, &s.list[i-1], one)
+		expected, known = p.expect(s, i)
 	}
 	broken := known && expected != one.balance
 	if broken != one.broken {
@@ -249,10 +252,18 @@ func (p *Projection) judge(b *projections.Batch, s *series, i int) {
 	})
 }
 
-// expect is the balance that follows from the one before.
-func (p *Projection) expect(s *series, before, one *stated) (balance int64, known bool) {
-	delta, known := one.delta, one.moves
-	if s.row.Series == SeriesDays {
+// byBookings reports whether a balance is held against bookings: one of a day,
+// or of a row that does not follow directly on the one before.
+func (s *series) byBookings(i int) bool {
+	return i > 0 && (s.row.Series == SeriesDays || s.list[i].sequence != s.list[i-1].sequence+1)
+}
+
+// expect is the balance that follows from the one before. A row that follows
+// directly and does not say what it moved, moved nothing.
+func (p *Projection) expect(s *series, i int) (balance int64, known bool) {
+	before, one := &s.list[i-1], &s.list[i]
+	delta, known := one.delta, true
+	if s.byBookings(i) {
 		delta, known = p.between(s.bank, before.date, one.date)
 		known = known && s.booked
 	}
