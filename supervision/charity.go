@@ -106,12 +106,22 @@ type Disclosure struct {
 	URL         string          `json:"url,omitzero"`
 }
 
-// Donations lists charities with their sums, by key; text is a part of the
-// name ("" for all).
-func (d *Desk) Donations(text, currency string, turn Turn) (*Page[Donations], error) {
+// Donations lists charities with their sums, by key: one organisation by its
+// code, its key or a whole name, under each of its keys, or those with a part
+// of the name ("" for all).
+func (d *Desk) Donations(who, currency string, turn Turn) (*Page[Donations], error) {
 	v := d.tables.View()
+	if who != "" && turn.After == "" {
+		if keys, err := d.charityKeys(v, who); err == nil {
+			page := &Page[Donations]{AsOf: d.asOf(v), Items: []Donations{}}
+			for _, filed := range keys {
+				page.Items = append(page.Items, donations(charity.From(v).Organisation(filed)))
+			}
+			return page, nil
+		}
+	}
 	rows, err := charity.From(v).Organisations(
-		charity.OrganisationFilter{Name: text, Currency: currency},
+		charity.OrganisationFilter{Name: who, Currency: currency},
 		projections.Page{After: turn.After, Limit: turn.limit()})
 	return pageOf(d.asOf(v), rows, err, donations)
 }
@@ -156,8 +166,18 @@ func (d *Desk) DonationsOf(key string) (*Answer[DonationsDetail], error) {
 	return &Answer[DonationsDetail]{AsOf: d.asOf(v), Item: detail}, nil
 }
 
-// DonationDays lists the money of each day, of a campaign or ("") of all.
+// DonationDays lists the money of each day in one currency, of a campaign or
+// ("") of all. Without a currency it is the organisation's first.
 func (d *Desk) DonationDays(key, campaign, currency string, turn Turn) (*Page[DonationDay], error) {
+	if currency == "" {
+		all, err := d.DonationsOf(key)
+		if err != nil {
+			return nil, err
+		}
+		if len(all.Item.Money) > 0 {
+			currency = all.Item.Money[0].Received.Currency
+		}
+	}
 	return ofCharity(d, key, turn, donationDay, func(r charity.Reader, filed string, p projections.Page) (projections.Rows[charity.Day], error) {
 		return r.Days(filed, campaign, currency, p)
 	})

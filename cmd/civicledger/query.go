@@ -222,7 +222,7 @@ func render[T any](out io.Writer, items []T, columns []column[T]) {
 	configs := make([]table.ColumnConfig, len(columns))
 	for i, c := range columns {
 		header[i] = c.name
-		configs[i] = table.ColumnConfig{Number: i + 1, WidthMax: 60}
+		configs[i] = table.ColumnConfig{Number: i + 1, WidthMax: 60, WidthMaxEnforcer: text.WrapSoft}
 		if c.right {
 			configs[i].Align, configs[i].AlignHeader = text.AlignRight, text.AlignRight
 		}
@@ -241,11 +241,15 @@ func render[T any](out io.Writer, items []T, columns []column[T]) {
 
 // more says how many items were printed and how to get the rest.
 func more(out io.Writer, count int, next string) {
+	items := "items"
+	if count == 1 {
+		items = "item"
+	}
 	if next == "" {
-		fmt.Fprintf(out, "%d items\n", count)
+		fmt.Fprintf(out, "%d %s\n", count, items)
 		return
 	}
-	fmt.Fprintf(out, "%d items, and more: --all, or --cursor %s\n", count, next)
+	fmt.Fprintf(out, "%d %s, and more: --all, or --cursor %s\n", count, items, next)
 }
 
 // rests is the last line of every answer.

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -92,20 +93,33 @@ func (s *server) guard(next http.Handler) http.Handler {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Cache-Control", "no-store")
-		query, err := url.ParseQuery(r.URL.RawQuery)
-		if err != nil {
-			s.refuse(w, problemAt("query", r.URL.RawQuery, "not a query string: "+err.Error()))
+		if p := ambiguous(r.URL); p != nil {
+			s.refuse(w, p)
 			return
-		}
-		for name, values := range query {
-			if len(values) > 1 {
-				s.refuse(w, problemAt("query."+name, strings.Join(values, ", "), "stands more than once"))
-				return
-			}
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, 0)
 		next.ServeHTTP(w, r)
 	})
+}
+
+// ambiguous says what of a URL could be understood in two ways, or not at all.
+func ambiguous(u *url.URL) *Problem {
+	if !utf8.ValidString(u.Path) {
+		return problemAt("path", u.Path, "not UTF-8")
+	}
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return problemAt("query", u.RawQuery, "not a query string: "+err.Error())
+	}
+	for name, values := range query {
+		switch value := strings.Join(values, ", "); {
+		case len(values) > 1:
+			return problemAt("query."+name, value, "stands more than once")
+		case !utf8.ValidString(name + value):
+			return problemAt("query."+name, value, "not UTF-8")
+		}
+	}
+	return nil
 }
 
 // noRoute answers what no route does.
@@ -189,12 +203,6 @@ func (s *server) problem(ctx context.Context, path string, err error) error {
 	if p.Status == http.StatusGatewayTimeout || p.Status == http.StatusServiceUnavailable {
 		return huma.ErrorWithHeaders(p, http.Header{"Retry-After": {"1"}})
 	}
-	return p
-}
-
-func problemAt(location, value, message string) *Problem {
-	p := problem(http.StatusUnprocessableEntity, "the request cannot be understood: see errors")
-	p.Errors = []Place{{Location: location, Message: message, Value: value}}
 	return p
 }
 

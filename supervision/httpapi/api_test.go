@@ -317,6 +317,8 @@ func TestRefusals(t *testing.T) {
 		{"unknown parameter", "/v1/funds?curency=CNY", 422, "query.curency", false},
 		{"parameter in another case", "/v1/funds?Currency=CNY", 422, "query.Currency", false},
 		{"parameter twice", "/v1/funds?currency=CNY&currency=USD", 422, "query.currency", false},
+		{"parameter that is no text", "/v1/funds?text=%ff", 422, "query.text", false},
+		{"path that is no text", "/v1/funds/%ff", 422, "path", false},
 		{"broken escape", "/v1/funds?currency=%zz", 422, "query", false},
 		{"cursor of nobody", "/v1/funds?cursor=AAAA", 422, "query.cursor", false},
 		{"cursor with other filters", "/v1/funds?limit=1&cursor=" + next, 422, "query.cursor", false},

@@ -8,8 +8,8 @@ import (
 
 type donationsInput struct {
 	Turning
-	Organisation string `query:"organisation" maxLength:"600" doc:"Part of the name. For one organisation by its key: GET /v1/donations/{organisation}."`
-	Currency     string `query:"currency" pattern:"^[A-Z]{3}$" doc:"Only with money in this currency."`
+	Organisation string `query:"organisation" maxLength:"600" doc:"Code, key or whole name of one organisation, or a part of names."`
+	Currency     string `query:"currency" pattern:"^[A-Z]{3}$" patternDescription:"an ISO 4217 code in capitals" doc:"Only with money in this currency."`
 }
 
 // CharityName is the path of what is asked about one charity.
@@ -31,7 +31,7 @@ type donationDaysInput struct {
 	Turning
 	CharityName
 	Campaign string `query:"campaign" maxLength:"128" doc:"Only this campaign."`
-	Currency string `query:"currency" pattern:"^[A-Z]{3}$" default:"CNY" doc:"Days are of one currency."`
+	Currency string `query:"currency" pattern:"^[A-Z]{3}$" patternDescription:"an ISO 4217 code in capitals" doc:"Days are of one currency; absent: the organisation's first."`
 }
 
 type donationGoodsInput struct {

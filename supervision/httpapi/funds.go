@@ -8,7 +8,7 @@ import (
 
 type fundsInput struct {
 	Turning
-	Currency string `query:"currency" pattern:"^[A-Z]{3}$" doc:"ISO 4217 code."`
+	Currency string `query:"currency" pattern:"^[A-Z]{3}$" patternDescription:"an ISO 4217 code in capitals" doc:"ISO 4217 code."`
 	Text     string `query:"text" maxLength:"200" doc:"Only funds with this in their name, purpose or holder."`
 }
 
@@ -39,8 +39,8 @@ type fundSubsidiesInput struct {
 	Turning
 	FundName
 	Kind string `query:"kind" maxLength:"128" doc:"Only this kind of subsidy."`
-	From string `query:"from" pattern:"^[0-9]{4}-[0-9]{2}$" doc:"First month."`
-	To   string `query:"to" pattern:"^[0-9]{4}-[0-9]{2}$" doc:"Last month."`
+	From string `query:"from" pattern:"^[0-9]{4}-[0-9]{2}$" patternDescription:"a month such as 2026-07" doc:"First month."`
+	To   string `query:"to" pattern:"^[0-9]{4}-[0-9]{2}$" patternDescription:"a month such as 2026-07" doc:"Last month."`
 }
 
 type fundTransfersInput struct {

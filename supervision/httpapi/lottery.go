@@ -9,8 +9,8 @@ import (
 type drawsInput struct {
 	Turning
 	Game  string `query:"game" enum:"ssq,3d,kl8,qlc,instant,other" doc:"Only this game."`
-	From  string `query:"from" pattern:"^[0-9]{4}-[0-9]{2}-[0-9]{2}$" doc:"First day."`
-	To    string `query:"to" pattern:"^[0-9]{4}-[0-9]{2}-[0-9]{2}$" doc:"Last day."`
+	From  string `query:"from" pattern:"^[0-9]{4}-[0-9]{2}-[0-9]{2}$" patternDescription:"a day such as 2026-07-31" doc:"First day."`
+	To    string `query:"to" pattern:"^[0-9]{4}-[0-9]{2}-[0-9]{2}$" patternDescription:"a day such as 2026-07-31" doc:"Last day."`
 	Check string `query:"check" enum:"holds,explain,unchecked" doc:"explain: the money does not add up."`
 	Order string `query:"order" enum:"newest,oldest" default:"oldest" doc:"By number, up or down."`
 }

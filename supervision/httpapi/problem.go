@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -55,12 +56,12 @@ func newProblem(status int, detail string, errs ...error) huma.StatusError {
 func placeOf(err error) Place {
 	var detailed huma.ErrorDetailer
 	if !errors.As(err, &detailed) {
-		return Place{Message: err.Error()}
+		return Place{Message: printable(err.Error())}
 	}
 	d := detailed.ErrorDetail()
-	place := Place{Location: d.Location, Message: d.Message}
+	place := Place{Location: printable(d.Location), Message: printable(d.Message)}
 	if d.Value != nil {
-		place.Value = fmt.Sprint(d.Value)
+		place.Value = printable(fmt.Sprint(d.Value))
 	}
 	return place
 }
@@ -78,13 +79,9 @@ func problemOf(err error) *Problem {
 		p.Cure = missing.Cure
 		return p
 	case errors.As(err, &bad):
-		p := problem(http.StatusUnprocessableEntity, "the request cannot be understood: see errors")
-		p.Errors = []Place{{Location: "query." + bad.Place, Message: bad.Reason, Value: bad.Value}}
-		return p
+		return problemAt("query."+bad.Place, bad.Value, bad.Reason)
 	case errors.Is(err, projections.ErrCursor):
-		p := problem(http.StatusUnprocessableEntity, "the request cannot be understood: see errors")
-		p.Errors = []Place{{Location: "query.cursor", Message: "not a cursor of this list"}}
-		return p
+		return problemAt("query.cursor", "", errCursor.Error())
 	case errors.As(err, &behind):
 		p := problem(http.StatusGatewayTimeout, behind.Error())
 		p.Size = &behind.Have
@@ -101,3 +98,13 @@ func problemOf(err error) *Problem {
 func problem(status int, detail string) *Problem {
 	return &Problem{Title: http.StatusText(status), Status: status, Detail: detail}
 }
+
+// problemAt is the problem of one parameter.
+func problemAt(location, value, message string) *Problem {
+	p := problem(http.StatusUnprocessableEntity, "the request cannot be understood: see errors")
+	p.Errors = []Place{{Location: printable(location), Message: printable(message), Value: printable(value)}}
+	return p
+}
+
+// printable is what the codec can write: it refuses bad UTF-8.
+func printable(s string) string { return strings.ToValidUTF8(s, "\ufffd") }
