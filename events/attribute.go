@@ -30,9 +30,16 @@ var attributes = []struct {
 	name string
 	attr attribute
 }{
-	{"specversion", attrSpecVersion}, {"id", attrID}, {"source", attrSource}, {"type", attrType},
-	{"time", attrTime}, {"subject", attrSubject}, {"datacontenttype", attrContentType},
-	{"jurisdiction", attrJurisdiction}, {"corrects", attrCorrects}, {"data", attrData},
+	{"specversion", attrSpecVersion},
+	{"id", attrID},
+	{"source", attrSource},
+	{"type", attrType},
+	{"time", attrTime},
+	{"subject", attrSubject},
+	{"datacontenttype", attrContentType},
+	{"jurisdiction", attrJurisdiction},
+	{"corrects", attrCorrects},
+	{"data", attrData},
 }
 
 // attributeOf finds the attribute that a quoted name names, byte for byte: a

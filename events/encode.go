@@ -21,8 +21,13 @@ func Encode(e *Event, data any) ([]byte, error) {
 	line := make([]byte, 0, 256+len(payload))
 	line = append(line, `{"specversion":"1.0"`...)
 	for _, a := range []struct{ name, value string }{
-		{"id", e.ID}, {"source", e.Source}, {"type", e.Type}, {"time", e.Time.Format(time.RFC3339Nano)},
-		{"subject", e.Subject}, {"jurisdiction", e.Jurisdiction}, {"corrects", e.corrects()},
+		{"id", e.ID},
+		{"source", e.Source},
+		{"type", e.Type},
+		{"time", e.Time.Format(time.RFC3339Nano)},
+		{"subject", e.Subject},
+		{"jurisdiction", e.Jurisdiction},
+		{"corrects", e.corrects()},
 	} {
 		if a.value == "" {
 			continue

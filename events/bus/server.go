@@ -196,7 +196,11 @@ func (b brokerLog) Warnf(format string, v ...any) {
 	}
 	b.log.Warn("nats: " + fmt.Sprintf(format, v...))
 }
+
 func (b brokerLog) Fatalf(format string, v ...any) { b.log.Error("nats: " + fmt.Sprintf(format, v...)) }
+
 func (b brokerLog) Errorf(format string, v ...any) { b.log.Error("nats: " + fmt.Sprintf(format, v...)) }
+
 func (b brokerLog) Debugf(format string, v ...any) { b.log.Debug("nats: " + fmt.Sprintf(format, v...)) }
+
 func (b brokerLog) Tracef(format string, v ...any) { b.log.Debug("nats: " + fmt.Sprintf(format, v...)) }

@@ -193,10 +193,14 @@ func TestTypes_SystemTablesMatchRoster(t *testing.T) {
 func TestTypes_SystemLinesPass(t *testing.T) {
 	key, proof := make([]byte, 32), make([]byte, 64)
 	for name, data := range map[string]any{
-		roster.LedgerOpened: roster.Opened{Origin: "ledger.example.org/welfare", Suite: suite.Default().Name(),
-			LogKey: strings.Trim(sampleNoteKey, `"`), OperatorKey: key, Timezone: "Asia/Shanghai"},
-		roster.AgencyEnrolled: roster.Enrolled{Agency: "a-1", Name: "示例局", Types: []string{"subsidy.*", "fund.opened.v1", "*"},
-			Jurisdictions: []string{"110000", "US", "*"}, Source: "urn:x:y", Key: key, Proof: proof},
+		roster.LedgerOpened: roster.Opened{
+			Origin: "ledger.example.org/welfare", Suite: suite.Default().Name(),
+			LogKey: strings.Trim(sampleNoteKey, `"`), OperatorKey: key, Timezone: "Asia/Shanghai",
+		},
+		roster.AgencyEnrolled: roster.Enrolled{
+			Agency: "a-1", Name: "示例局", Types: []string{"subsidy.*", "fund.opened.v1", "*"},
+			Jurisdictions: []string{"110000", "US", "*"}, Source: "urn:x:y", Key: key, Proof: proof,
+		},
 		roster.AgencyKeyRevoked: roster.KeyRevoked{Agency: "a-1", KeyID: chain.KeyID(suite.Default(), key), Reason: "lost"},
 		roster.DayClosed:        roster.Closed{Day: "2026-07-31"},
 	} {

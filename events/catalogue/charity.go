@@ -218,9 +218,11 @@ var _ = define[DisclosurePublished](familyCharity, Type{
 	Name: "charity.disclosure.published.v1", TitleEN: "Disclosure published", TitleZH: "信息公开",
 	Meaning:     "A charity told the public about a period. The totals it stated are kept as stated, to be compared with the events they sum up.",
 	LegalSource: "慈善法 (2023) art 72, 73, 78, 79; Order 74 (2024) art 21; Order 81 (2026) art 6, 13 to 16",
-	Rules: []Rule{inOrder("from", "to"),
+	Rules: []Rule{
+		inOrder("from", "to"),
 		needs("received", "currency"), needs("spent", "currency"),
-		needs("cumulativeReceived", "currency"), needs("cumulativeSpent", "currency")},
+		needs("cumulativeReceived", "currency"), needs("cumulativeSpent", "currency"),
+	},
 	Fields: []Field{
 		opt(slug("disclosure", "Number of the disclosure at the publisher.")),
 		org("organisation", "Charity that disclosed."),

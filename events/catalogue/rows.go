@@ -46,8 +46,10 @@ func currency() Field {
 	return Field{Name: "currency", Kind: Currency, Required: true, Doc: "ISO 4217 code of every amount of this event."}
 }
 
-func date(name, doc string) Field  { return Field{Name: name, Kind: Date, Required: true, Doc: doc} }
+func date(name, doc string) Field { return Field{Name: name, Kind: Date, Required: true, Doc: doc} }
+
 func month(name, doc string) Field { return Field{Name: name, Kind: Month, Required: true, Doc: doc} }
+
 func flag(name, doc string) Field  { return Field{Name: name, Kind: Bool, Required: true, Doc: doc} }
 func org(name, doc string) Field   { return Field{Name: name, Kind: Org, Required: true, Doc: doc} }
 func token(name, doc string) Field { return Field{Name: name, Kind: Token, Required: true, Doc: doc} }

@@ -74,12 +74,15 @@ func envelopeProperties(t *Type, data members) members {
 	}
 	if !t.OperatorOnly {
 		p = append(p, member{"jurisdiction", members{
-			{"description", "GB/T 2260 code of 6, 9 or 12 digits, or ISO 3166-2."}, {"type", "string"}, {"pattern", "^" + patternJurisdiction + "$"}}})
+			{"description", "GB/T 2260 code of 6, 9 or 12 digits, or ISO 3166-2."}, {"type", "string"}, {"pattern", "^" + patternJurisdiction + "$"},
+		}})
 	}
 	return append(p,
 		member{"corrects", members{
 			{"description", "Source and id of the agency's own event that this one replaces, one space between."},
-			{"type", "string"}, {"pattern", `^\S{1,256} [\x21-\x7e]{1,128}$`}}},
+			{"type", "string"},
+			{"pattern", `^\S{1,256} [\x21-\x7e]{1,128}$`},
+		}},
 		member{"data", data})
 }
 

@@ -188,8 +188,13 @@ func TestToken(t *testing.T) {
 		id    string
 		want  error
 	}{
-		{key[:31], 1, "resident", "1", ErrCityKey}, {key, 0, "resident", "1", ErrEpoch}, {key, 1_000_000_000, "resident", "1", ErrEpoch},
-		{key, 1, "", "1", ErrKind}, {key, 1, "Resident", "1", ErrKind}, {key, 1, "a\x00b", "1", ErrKind}, {key, 1, "resident", " - ", ErrID},
+		{key[:31], 1, "resident", "1", ErrCityKey},
+		{key, 0, "resident", "1", ErrEpoch},
+		{key, 1_000_000_000, "resident", "1", ErrEpoch},
+		{key, 1, "", "1", ErrKind},
+		{key, 1, "Resident", "1", ErrKind},
+		{key, 1, "a\x00b", "1", ErrKind},
+		{key, 1, "resident", " - ", ErrID},
 	} {
 		if _, err := Token(c.key, c.epoch, c.kind, c.id); !errors.Is(err, c.want) {
 			t.Errorf("%v: %v", c, err)
@@ -315,10 +320,25 @@ func TestCovers(t *testing.T) {
 		granted, code string
 		want          bool
 	}{
-		{"110000", "110105", true}, {"110000", "110105001", true}, {"110105", "110105001002", true}, {"110105001", "110105001002", true},
-		{"110105", "110105", true}, {"110105", "110106", false}, {"110105", "110000", false}, {"110105001", "110105", false},
-		{"US", "US-GA", true}, {"US-GA", "US-GA", true}, {"US-GA", "US", false}, {"US-G", "US-GA", false}, {"110000", "US", false},
-		{"*", "110105", true}, {"*", "US-GA", true}, {"*", "", false}, {"", "110105", false}, {"110000", "", false}, {"110000", "*", false},
+		{"110000", "110105", true},
+		{"110000", "110105001", true},
+		{"110105", "110105001002", true},
+		{"110105001", "110105001002", true},
+		{"110105", "110105", true},
+		{"110105", "110106", false},
+		{"110105", "110000", false},
+		{"110105001", "110105", false},
+		{"US", "US-GA", true},
+		{"US-GA", "US-GA", true},
+		{"US-GA", "US", false},
+		{"US-G", "US-GA", false},
+		{"110000", "US", false},
+		{"*", "110105", true},
+		{"*", "US-GA", true},
+		{"*", "", false},
+		{"", "110105", false},
+		{"110000", "", false},
+		{"110000", "*", false},
 	} {
 		if got := Covers(c.granted, c.code); got != c.want {
 			t.Errorf("%q covers %q: %v", c.granted, c.code, got)
