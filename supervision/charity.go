@@ -7,7 +7,6 @@ import (
 	"civicledger/events/money"
 	"civicledger/projections"
 	"civicledger/projections/charity"
-	"civicledger/projections/credit"
 )
 
 // Donations is what a charity received, spent and handed out.
@@ -129,10 +128,7 @@ func (d *Desk) Donations(who, currency string, turn Turn) (*Page[Donations], err
 // charityKeys returns the keys of an organisation under which donations are
 // filed.
 func (d *Desk) charityKeys(v *projections.View, key string) ([]string, error) {
-	if row := credit.From(v).Organisation(key); row != nil {
-		key = row.Organisation
-	}
-	keys := slices.DeleteFunc(credit.From(v).Keys(key), func(filed string) bool { return charity.From(v).Organisation(filed) == nil })
+	keys := slices.DeleteFunc(keysOf(v, key), func(filed string) bool { return charity.From(v).Organisation(filed) == nil })
 	if len(keys) == 0 {
 		return nil, &NotFound{What: "donations of", Key: key, Cure: "GET /v1/donations lists organisations that have some"}
 	}

@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"civicledger/projections"
-	"civicledger/projections/credit"
 	"civicledger/projections/funds"
 )
 
@@ -206,7 +205,7 @@ func (d *Desk) FundAccounts(name, holder string, inside bool, turn Turn) (*Page[
 		return nil, err
 	}
 	if holder != "" {
-		f.Holders = credit.From(v).Keys(holder)
+		f.Holders = keysOf(v, holder)
 	}
 	rows, err := funds.From(v).Accounts(f, projections.Page{After: turn.After, Limit: turn.limit()})
 	return pageOf(d.asOf(v), rows, err, account)

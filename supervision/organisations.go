@@ -3,6 +3,7 @@ package supervision
 import (
 	"net/url"
 
+	"civicledger/events/ident"
 	"civicledger/projections"
 	"civicledger/projections/charity"
 	"civicledger/projections/credit"
@@ -193,4 +194,13 @@ func (d *Desk) On(list string, turn Turn) (*Page[Member], error) {
 			Listing: listing(list, o.On(list)),
 		}
 	})
+}
+
+// keysOf returns every key under which tables may have filed an organisation,
+// by its code, its key, or a whole name.
+func keysOf(v *projections.View, key string) []string {
+	if row := credit.From(v).Organisation(key); row != nil {
+		return credit.From(v).Keys(row.Organisation)
+	}
+	return append(credit.From(v).Keys(key), ident.NameKey(key))
 }
