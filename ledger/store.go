@@ -17,6 +17,9 @@ var (
 	// ErrDamaged is wrapped by errors about stored bytes that are not what was
 	// written. They carry a *Damage.
 	ErrDamaged = errors.New("the book is damaged")
+	// ErrNoSpace is wrapped by Commit and Apply where the disk is nearly full:
+	// certainly nothing was stored, and the same may be tried again.
+	ErrNoSpace = errors.New("the disk is nearly full")
 	// ErrClosed is returned after Close.
 	ErrClosed = errors.New("closed")
 )
@@ -44,7 +47,8 @@ type Store interface {
 	Head() chain.Head
 	// Commit makes c durable: when it returns nil, c survives a power cut. All
 	// of c is stored or nothing. ErrStale says that c.Prev is not the head and
-	// nothing was stored; after any other error the outcome is unknown and the
+	// nothing was stored, ErrNoSpace that nothing was and that it may be tried
+	// again; after any other error the outcome is unknown and the
 	// Store refuses everything but Close until it is opened again. The caller
 	// must not change c.Entries until Commit returned; the Store keeps no
 	// reference afterwards.

@@ -56,6 +56,13 @@ type Options struct {
 	// the time of Open, so that a directory may be read while another process
 	// writes to it; and damage does not keep the book from opening.
 	ReadOnly bool
+	// FreeBytes says how much the disk of a directory still takes; Commit
+	// refuses with ledger.ErrNoSpace, and stores nothing, where it would need
+	// new space and leave less than MinFree. Nil: not asked.
+	FreeBytes func(dir string) (int64, error)
+	MinFree   int64
+	// Around is for fault tests; nil: changes are made as they are.
+	Around Around
 }
 
 // Book is a ledger.Store. Commit is for one caller at a time; everything else

@@ -35,10 +35,13 @@ func (b *Book) Commit(c *ledger.Commit) error {
 		return b.fail(fmt.Errorf("commit at %d: %w", c.Prev.Size, err))
 	}
 	w.buf = buf
+	if err := b.enough(v, int64(len(buf))); err != nil {
+		return fmt.Errorf("commit at %d: %w", c.Prev.Size, err)
+	}
 	if v, err = b.room(v, int64(len(buf))); err != nil {
 		return b.fail(fmt.Errorf("commit at %d: %w", c.Prev.Size, err))
 	}
-	if err := w.store(buf, v.end); err != nil {
+	if err := w.store(b.options.Around, buf, v.end); err != nil {
 		return b.fail(fmt.Errorf("commit at %d: %w", c.Prev.Size, err))
 	}
 	last := v.segments[len(v.segments)-1]
@@ -48,28 +51,34 @@ func (b *Book) Commit(c *ledger.Commit) error {
 }
 
 // store writes the frame and makes it durable.
-func (w *writer) store(buf []byte, at int64) error {
+func (w *writer) store(around Around, buf []byte, at int64) error {
 	end := at + int64(len(buf))
 	if end > w.reserved {
 		// A file system that cannot reserve only makes us slower, and a full
 		// disk is reported by the write.
-		if reserve(w.file, w.reserved, end+reserveChunk-w.reserved) == nil {
+		more := func() error { return reserve(w.file, w.reserved, end+reserveChunk-w.reserved) }
+		if around.do(ChangeReserve, w.file.Name(), more) == nil {
 			w.reserved = end + reserveChunk
 		} else {
 			w.reserved = end
 		}
 	}
-	if _, err := w.file.WriteAt(buf, at); err != nil {
+	if err := around.write(w.file, buf, at); err != nil {
 		return err
 	}
-	return datasync(w.file)
+	return around.do(ChangeSync, w.file.Name(), func() error { return datasync(w.file) })
+}
+
+// fits says whether a frame of that size goes into the last segment.
+func (b *Book) fits(v *view, size int64) bool {
+	return len(v.segments) > 0 && (v.end == frame.SegmentHeaderSize || v.end+size <= b.options.SegmentSize)
 }
 
 // room returns the view with a last segment in which size bytes still fit. A
 // frame that is larger than a segment gets one for itself.
 func (b *Book) room(v *view, size int64) (*view, error) {
 	n := len(v.segments)
-	if n > 0 && (v.end == frame.SegmentHeaderSize || v.end+size <= b.options.SegmentSize) {
+	if b.fits(v, size) {
 		return v, nil
 	}
 	header := frame.SegmentHeader{Prev: v.head}
@@ -114,11 +123,11 @@ func (b *Book) createSegment(header frame.SegmentHeader) (*os.File, error) {
 		return nil, err
 	}
 	name := b.path(frame.SegmentName(header.Prev.Size))
-	file, err := os.OpenFile(name+newSuffix, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o644)
+	file, err := b.options.Around.open(name+newSuffix, os.O_RDWR|os.O_CREATE|os.O_TRUNC)
 	if err != nil {
 		return nil, err
 	}
-	if err := publish(file, data, name); err != nil {
+	if err := publish(b.options.Around, file, data, name); err != nil {
 		file.Close()
 		return nil, err
 	}
@@ -126,17 +135,17 @@ func (b *Book) createSegment(header frame.SegmentHeader) (*os.File, error) {
 }
 
 // publish writes a new file and gives it its name, durably.
-func publish(file *os.File, data []byte, name string) error {
-	if _, err := file.WriteAt(data, 0); err != nil {
+func publish(around Around, file *os.File, data []byte, name string) error {
+	if err := around.write(file, data, 0); err != nil {
 		return err
 	}
-	if err := file.Sync(); err != nil {
+	if err := around.sync(file); err != nil {
 		return err
 	}
-	if err := os.Rename(file.Name(), name); err != nil {
+	if err := around.rename(file.Name(), name); err != nil {
 		return err
 	}
-	return syncDir(name)
+	return around.syncDir(name)
 }
 
 // giveBack cuts the reserved space off the last segment.
@@ -149,9 +158,9 @@ func (b *Book) giveBack() error {
 	if err != nil || info.Size() == end {
 		return err
 	}
-	if err := b.write.file.Truncate(end); err != nil {
+	if err := b.options.Around.truncate(b.write.file, end); err != nil {
 		return err
 	}
 	b.write.reserved = end
-	return b.write.file.Sync()
+	return b.options.Around.sync(b.write.file)
 }

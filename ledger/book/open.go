@@ -61,7 +61,7 @@ func Open(dir string, options Options) (*Book, error) {
 	if options.SegmentSize == 0 {
 		options.SegmentSize = frame.DefaultSegmentSize
 	}
-	b := &Book{dir: dir, options: options}
+	b := &Book{dir: dir, options: options, slots: slots{around: options.Around}}
 	if _, err := os.Stat(b.path("")); err != nil {
 		return nil, fmt.Errorf("open book: %w (a ledger is started by the command init)", err)
 	}
@@ -149,7 +149,8 @@ func (b *Book) removeUnnamed() error {
 	for _, f := range files {
 		if name, ok := strings.CutSuffix(f.Name(), newSuffix); ok {
 			if _, ok := frame.ParseSegmentName(name); ok {
-				if err := os.Remove(b.path(f.Name())); err != nil {
+				remove := func() error { return os.Remove(b.path(f.Name())) }
+				if err := b.options.Around.do(ChangeRemove, b.path(f.Name()), remove); err != nil {
 					return err
 				}
 			}
@@ -167,15 +168,16 @@ func (b *Book) moveAside(t *Torn) error {
 		return fmt.Errorf("read torn tail: %w", err)
 	}
 	name := fmt.Sprintf("torn-%d-%d.tail", t.First, time.Now().UnixMilli())
-	aside, err := os.OpenFile(b.path(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	around := b.options.Around
+	aside, err := around.open(b.path(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 	if err != nil {
 		return fmt.Errorf("move torn tail aside: %w", err)
 	}
-	_, err = aside.Write(tail)
-	if err = errors.Join(err, aside.Sync(), aside.Close(), syncDir(b.path(name))); err != nil {
+	err = around.write(aside, tail, 0)
+	if err = errors.Join(err, around.sync(aside), aside.Close(), around.syncDir(b.path(name))); err != nil {
 		return fmt.Errorf("move torn tail aside: %w", err)
 	}
-	if err := errors.Join(file.Truncate(t.Offset), file.Sync()); err != nil {
+	if err := errors.Join(around.truncate(file, t.Offset), around.sync(file)); err != nil {
 		return fmt.Errorf("cut off torn tail: %w", err)
 	}
 	t.MovedTo, b.write.reserved = relative(name), t.Offset
@@ -192,7 +194,7 @@ func (b *Book) rewrite(e *ending) error {
 		if i+1 == len(e.view.segments) {
 			end = e.view.end
 		}
-		if err := rewriteFile(b.path(frame.SegmentName(e.view.segments[i].first)), from, end); err != nil {
+		if err := rewriteFile(b.options.Around, b.path(frame.SegmentName(e.view.segments[i].first)), from, end); err != nil {
 			return err
 		}
 		from = frame.SegmentHeaderSize
@@ -200,7 +202,7 @@ func (b *Book) rewrite(e *ending) error {
 	return nil
 }
 
-func rewriteFile(name string, from, end int64) error {
+func rewriteFile(around Around, name string, from, end int64) error {
 	file, err := os.OpenFile(name, os.O_RDWR, 0)
 	if err != nil {
 		return err
@@ -212,11 +214,11 @@ func rewriteFile(name string, from, end int64) error {
 		if _, err := file.ReadAt(buf, from); err != nil {
 			return err
 		}
-		if _, err := file.WriteAt(buf, from); err != nil {
+		if err := around.write(file, buf, from); err != nil {
 			return err
 		}
 	}
-	return file.Sync()
+	return around.sync(file)
 }
 
 // syncDir makes the names in the directory of a file durable.

@@ -24,6 +24,7 @@ type slots struct {
 	next     int    // the file to write: not the one that is durable
 	dirty    bool   // files[next] is written and not synced
 	buf      []byte
+	around   Around
 }
 
 // noteSize returns the tree size that a signed checkpoint states. The
@@ -74,16 +75,16 @@ func readSlot(data []byte) (frame.Slot, uint64, error) {
 // read is durable: a process that was killed may not have synced it.
 func (s *slots) open(path func(string) string) error {
 	for i, name := range frame.SlotNames {
-		f, err := os.OpenFile(path(name), os.O_RDWR|os.O_CREATE, 0o644)
+		f, err := s.around.open(path(name), os.O_RDWR|os.O_CREATE)
 		if err != nil {
 			return err
 		}
 		s.files[i] = f
-		if err := f.Sync(); err != nil {
+		if err := s.around.sync(f); err != nil {
 			return err
 		}
 	}
-	return syncDir(path(frame.SlotNames[0]))
+	return s.around.syncDir(path(frame.SlotNames[0]))
 }
 
 // save writes a note into the slot that is not the durable one.
@@ -95,10 +96,10 @@ func (s *slots) save(note []byte, size uint64) error {
 	}
 	s.buf = buf
 	file := s.files[s.next]
-	if _, err := file.WriteAt(buf, 0); err != nil {
+	if err := s.around.write(file, buf, 0); err != nil {
 		return err
 	}
-	if err := file.Truncate(int64(len(buf))); err != nil {
+	if err := s.around.truncate(file, int64(len(buf))); err != nil {
 		return err
 	}
 	s.sequence, s.size, s.note, s.dirty = slot.Sequence, size, bytes.Clone(note), true
@@ -110,7 +111,7 @@ func (s *slots) sync() error {
 	if !s.dirty {
 		return nil
 	}
-	if err := s.files[s.next].Sync(); err != nil {
+	if err := s.around.sync(s.files[s.next]); err != nil {
 		return err
 	}
 	s.dirty, s.next = false, 1-s.next

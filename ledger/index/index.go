@@ -48,7 +48,7 @@ var (
 	ErrReadOnly = errors.New("the index is open for reading only")
 	// ErrNoSpace is wrapped by Apply when the disk has less than
 	// Options.MinFree left; nothing was written, and Apply may be tried again.
-	ErrNoSpace = errors.New("the disk is nearly full")
+	ErrNoSpace = ledger.ErrNoSpace
 )
 
 // DefaultMinFree is what Options.MinFree is when it is zero.
