@@ -10,7 +10,7 @@ import (
 type AsOf struct {
 	Index      uint64 `json:"index" doc:"The last entry the answer rests on: it covers the entries 0 to index, all of them and no other."`
 	Size       uint64 `json:"size" doc:"How many entries that is: index+1, or 0 where nothing is applied yet."`
-	Recorded   string `json:"recorded,omitzero" format:"date-time" doc:"When the last of these entries was recorded. Absent where there is none."`
+	Recorded   string `json:"recorded,omitzero" format:"date-time" doc:"When the last of these entries was recorded. Absent where there is none, or it cannot be read."`
 	Checkpoint string `json:"checkpoint" doc:"A signed checkpoint of the log (C2SP tlog-checkpoint, a signed note) that covers these entries."`
 }
 

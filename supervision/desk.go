@@ -97,24 +97,27 @@ func (d *Desk) asOf(v *projections.View) AsOf {
 	return AsOf{Index: at.Index, Size: at.Size, Recorded: stamp(at.Recorded), Checkpoint: at.Checkpoint}
 }
 
-// asOfLog is what an answer from the log itself rests on.
-func (d *Desk) asOfLog() (AsOf, error) {
+// asOfLog is what an answer from the log itself rests on. Where the newest
+// entry cannot be read, others may still be: then only its time is absent.
+func (d *Desk) asOfLog() AsOf {
 	size := d.log.Head().Size
-	checkpoint := string(d.log.Checkpoint())
+	at := AsOf{Size: size, Checkpoint: string(d.log.Checkpoint())}
 	if size == 0 {
-		return AsOf{Checkpoint: checkpoint}, nil
+		return at
 	}
+	at.Index = size - 1
 	n := d.newest.Load()
 	if n == nil || n.size != size {
 		n = &newest{size: size}
 		for c, err := range d.log.Commits(size - 1) {
 			if err != nil {
-				return AsOf{}, fmt.Errorf("read the newest entry: %w", err)
+				return at
 			}
 			n.recorded = c.Recorded
 			break
 		}
 		d.newest.Store(n)
 	}
-	return AsOf{Index: size - 1, Size: size, Recorded: stamp(n.recorded), Checkpoint: checkpoint}, nil
+	at.Recorded = stamp(n.recorded)
+	return at
 }

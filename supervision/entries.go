@@ -53,10 +53,7 @@ func readEntry(raw []byte) (Entry, error) {
 // Entry returns one entry, as soon as it is durable: it does not wait for the
 // tables.
 func (d *Desk) Entry(index uint64) (*Answer[Entry], error) {
-	asOf, err := d.asOfLog()
-	if err != nil {
-		return nil, err
-	}
+	asOf := d.asOfLog()
 	if index >= asOf.Size {
 		return nil, &NotFound{What: "entry", Key: strconv.FormatUint(index, 10), Cure: entryCure(asOf.Size)}
 	}
@@ -87,10 +84,7 @@ func (d *Desk) Entries(from uint64, turn Turn) (*Page[Entry], error) {
 		}
 		from = max(from, after+1)
 	}
-	asOf, err := d.asOfLog()
-	if err != nil {
-		return nil, err
-	}
+	asOf := d.asOfLog()
 	page := &Page[Entry]{AsOf: asOf, Items: []Entry{}}
 	bytes := 0
 	for raw, err := range d.entries(from) {

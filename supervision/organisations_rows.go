@@ -2,6 +2,7 @@ package supervision
 
 import (
 	"slices"
+	"strings"
 
 	"civicledger/events/catalogue"
 	"civicledger/projections/credit"
@@ -36,11 +37,11 @@ func circumstancesOf(codes []string) []Circumstance {
 	out := make([]Circumstance, 0, len(codes))
 	for _, code := range codes {
 		c := Circumstance{Code: code, Title: circumstances[code]}
-		switch code[:1] {
-		case "A":
-			c.Basis = "Order 60 (2018) art 11(" + code[1:] + ")"
-		case "B":
-			c.Basis = "Order 60 (2018) art 15(" + code[1:] + ")"
+		if item, ok := strings.CutPrefix(code, "A"); ok {
+			c.Basis = "Order 60 (2018) art 11(" + item + ")"
+		}
+		if item, ok := strings.CutPrefix(code, "B"); ok {
+			c.Basis = "Order 60 (2018) art 15(" + item + ")"
 		}
 		out = append(out, c)
 	}

@@ -40,10 +40,7 @@ func (d *Desk) Subject(token string, turn Turn) (*Page[Mention], error) {
 		}
 		from = after + 1
 	}
-	asOf, err := d.asOfLog()
-	if err != nil {
-		return nil, err
-	}
+	asOf := d.asOfLog()
 	indexes, err := d.log.Timeline(token, from, turn.limit()+1)
 	if err != nil {
 		return nil, err

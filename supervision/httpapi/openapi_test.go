@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -260,5 +262,27 @@ func TestPaging_AcrossTheKeysOfOneOrganisation(t *testing.T) {
 	}
 	if fmt.Sprint(days) != "[2026-07-03 2026-07-01 2026-07-02]" {
 		t.Errorf("days: %v", days)
+	}
+}
+
+// TestDesign_ListsEveryRoute holds the table of DESIGN.md against the document.
+func TestDesign_ListsEveryRoute(t *testing.T) {
+	r := newRig(t)
+	text, err := os.ReadFile("DESIGN.md")
+	r.must(err)
+	listed := map[string]bool{}
+	for _, match := range regexp.MustCompile("(?m)^\\| `(/v1/[^`]*)` \\|").FindAllStringSubmatch(string(text), -1) {
+		listed[match[1]] = true
+	}
+	served := document(r)["paths"].(map[string]any)
+	for path := range served {
+		if !listed[path] {
+			t.Errorf("DESIGN.md does not list %s", path)
+		}
+	}
+	for path := range listed {
+		if served[path] == nil {
+			t.Errorf("DESIGN.md lists %s, which nobody serves", path)
+		}
 	}
 }

@@ -89,6 +89,10 @@ func problemOf(err error) *Problem {
 		return p
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return problem(http.StatusServiceUnavailable, "the request ended before its answer")
+	case errors.Is(err, ledger.ErrDamaged):
+		p := problem(http.StatusInternalServerError, "the ledger's files are damaged here; the server's log says where")
+		p.Cure = "civicledger verify names every damaged entry and what still stands"
+		return p
 	case errors.Is(err, ledger.ErrClosed), errors.Is(err, ledger.ErrStopped):
 		return problem(http.StatusServiceUnavailable, "the ledger has stopped")
 	}
