@@ -144,11 +144,14 @@ func (d dataDir) openLedger(ctx context.Context, readOnly bool, log *slog.Logger
 	return l, nil
 }
 
+// damageCure is said wherever damage ends something.
+const damageCure = "civicledger verify names all of it; civicledger serve --read-only answers from what stands before it"
+
 // openBook opens the book and says what a crash left behind.
 func (d dataDir) openBook(readOnly bool, log *slog.Logger) (*book.Book, error) {
 	store, err := book.Open(string(d), book.Options{ReadOnly: readOnly})
 	if errors.Is(err, ledger.ErrDamaged) {
-		return nil, fmt.Errorf("%w\ncivicledger verify names all of it; civicledger serve --read-only answers from what stands before it", err)
+		return nil, fmt.Errorf("%w\n%s", err, damageCure)
 	}
 	if err != nil {
 		return nil, err

@@ -78,7 +78,7 @@ func (n *node) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	n.run("projections", func() error { return n.tables.Run(ctx) })
+	n.run("projections", func() error { return n.project(ctx) })
 	if !n.readOnly {
 		if err := n.takeIn(ctx, dir); err != nil {
 			return err
@@ -104,6 +104,20 @@ func (n *node) start(ctx context.Context) error {
 		return nil
 	})
 	return nil
+}
+
+// project follows the log. Where it is damaged, the tables end: read-only, they
+// go on answering from what stands before it.
+func (n *node) project(ctx context.Context) error {
+	err := n.tables.Run(ctx)
+	if !errors.Is(err, ledger.ErrDamaged) {
+		return err
+	}
+	if n.readOnly {
+		n.log.Warn("answers rest on the entries before the damage", "entries", n.tables.View().AsOf().Size, "cause", err)
+		return nil
+	}
+	return fmt.Errorf("%w\n%s", err, damageCure)
 }
 
 // takeIn starts what writes: the bus, the intake and the closing of days.
