@@ -55,8 +55,13 @@ func onLists(all []supervision.Listing) string {
 
 func showOrganisation(out io.Writer, o *supervision.OrganisationDetail) {
 	rows := [][2]any{
-		{"name", o.Name}, {"code", strings.TrimSpace(o.Code + " " + o.CodeCheck)}, {"names", strings.Join(o.Names, ", ")},
-		{"jurisdiction", o.Jurisdiction}, {"kind", o.Kind}, {"grade", o.Grade}, {"deregistered", o.Deregistered},
+		{"name", o.Name},
+		{"code", strings.TrimSpace(o.Code + " " + o.CodeCheck)},
+		{"names", strings.Join(o.Names, ", ")},
+		{"jurisdiction", o.Jurisdiction},
+		{"kind", o.Kind},
+		{"grade", o.Grade},
+		{"deregistered", o.Deregistered},
 	}
 	for _, l := range o.Listed {
 		rows = append(rows, [2]any{"listed", fmt.Sprintf("%s (%s) since %s: %s, by %s (entry %d)",
@@ -193,11 +198,22 @@ func explained(all []supervision.Explanation, between string) string {
 
 func showDraw(out io.Writer, d *supervision.Draw) {
 	rows := [][2]any{
-		{"draw", d.Game + " " + d.Draw}, {"drawn", d.DrawnOn}, {"numbers", numbers(d)},
-		{"sales", stated(d.Sales)}, {"pool", stated(d.Pool)}, {"injected", strings.TrimSpace(stated(d.Injected) + " " + d.InjectedFrom)},
-		{"promotion", stated(d.Promotion)}, {"check", d.Check.State}, {"pool before", stated(d.Check.PoolBefore)},
-		{"prizes paid", stated(d.Check.Paid)}, {"remainder", stated(d.Check.Remainder)}, {"tolerance", stated(d.Check.Tolerance)},
-		{"causes", explained(d.Check.Explain, "; ")}, {"not stated", strings.Join(d.Missing, ", ")}, {"winners", d.Winners}, {"message", d.Message},
+		{"draw", d.Game + " " + d.Draw},
+		{"drawn", d.DrawnOn},
+		{"numbers", numbers(d)},
+		{"sales", stated(d.Sales)},
+		{"pool", stated(d.Pool)},
+		{"injected", strings.TrimSpace(stated(d.Injected) + " " + d.InjectedFrom)},
+		{"promotion", stated(d.Promotion)},
+		{"check", d.Check.State},
+		{"pool before", stated(d.Check.PoolBefore)},
+		{"prizes paid", stated(d.Check.Paid)},
+		{"remainder", stated(d.Check.Remainder)},
+		{"tolerance", stated(d.Check.Tolerance)},
+		{"causes", explained(d.Check.Explain, "; ")},
+		{"not stated", strings.Join(d.Missing, ", ")},
+		{"winners", d.Winners},
+		{"message", d.Message},
 	}
 	if d.Settled != nil {
 		rows = append(rows, [2]any{"notice", fmt.Sprintf("entry %d", *d.Settled)})
@@ -286,8 +302,12 @@ func (q *asking) agencies() *cobra.Command {
 
 func showAgency(out io.Writer, a *supervision.Agency) {
 	facts(out, [][2]any{
-		{"agency", a.Agency}, {"name", a.Name}, {"jurisdictions", strings.Join(a.Jurisdictions, " ")},
-		{"types", strings.Join(a.Types, " ")}, {"source", a.Source}, {"enrolled", fmt.Sprintf("entry %d", a.Enrolled)},
+		{"agency", a.Agency},
+		{"name", a.Name},
+		{"jurisdictions", strings.Join(a.Jurisdictions, " ")},
+		{"types", strings.Join(a.Types, " ")},
+		{"source", a.Source},
+		{"enrolled", fmt.Sprintf("entry %d", a.Enrolled)},
 		{"entries", a.Entries},
 	})
 	for _, key := range a.Keys {

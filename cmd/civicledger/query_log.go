@@ -163,8 +163,12 @@ func (q *asking) status() *cobra.Command {
 					state = "stopped: " + s.Stopped
 				}
 				facts(out, [][2]any{
-					{"origin", s.Origin}, {"version", s.Version}, {"ledger", state},
-					{"entries", s.Size}, {"applied", s.Applied}, {"lag", s.Lag},
+					{"origin", s.Origin},
+					{"version", s.Version},
+					{"ledger", state},
+					{"entries", s.Size},
+					{"applied", s.Applied},
+					{"lag", s.Lag},
 				})
 			})
 		},

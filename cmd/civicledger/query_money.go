@@ -109,8 +109,13 @@ var subsidyColumns = []column[supervision.Subsidy]{
 
 func showFund(out io.Writer, f *supervision.FundDetail) {
 	facts(out, [][2]any{
-		{"fund", f.Fund.Fund}, {"name", f.Name}, {"currency", f.Currency}, {"holder", known(f.Holder)},
-		{"purpose", f.Purpose}, {"jurisdiction", f.Jurisdiction}, {"opened", fmt.Sprintf("entry %d, by %s", f.Opened, f.Agency)},
+		{"fund", f.Fund.Fund},
+		{"name", f.Name},
+		{"currency", f.Currency},
+		{"holder", known(f.Holder)},
+		{"purpose", f.Purpose},
+		{"jurisdiction", f.Jurisdiction},
+		{"opened", fmt.Sprintf("entry %d, by %s", f.Opened, f.Agency)},
 	})
 	section(out, "accounts (they add up to zero)", f.Accounts, accountColumns)
 	section(out, "subsidies", f.Subsidies, subsidyColumns)
@@ -260,7 +265,8 @@ func thousandths(n int64) string {
 
 func showDonations(out io.Writer, d *supervision.DonationsDetail) {
 	facts(out, [][2]any{
-		{"organisation", known(d.Organisation)}, {"filed under", strings.Join(d.Keys, " ")},
+		{"organisation", known(d.Organisation)},
+		{"filed under", strings.Join(d.Keys, " ")},
 		{"donors", fmt.Sprintf("%d organisations, %d persons, %d anonymous, %d not stated",
 			d.Donors.Organisations, d.Donors.Persons, d.Donors.Anonymous, d.Donors.Unstated)},
 		{"goods", fmt.Sprintf("%d received, %d issued", d.GoodsReceived, d.GoodsIssued)},

@@ -244,11 +244,7 @@ func TestPaging_AcrossTheKeysOfOneOrganisation(t *testing.T) {
 	var days []string
 	path := "/v1/donations/53990000MJ0000018G/days?limit=1"
 	for round := 0; path != "" && round < 10; round++ {
-		var page struct {
-			Items []struct{ Date string }
-			Next  string
-		}
-		page = ask[struct {
+		page := ask[struct {
 			Items []struct{ Date string }
 			Next  string
 		}](r, path)
