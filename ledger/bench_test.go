@@ -138,8 +138,10 @@ func (p *load) record(b *testing.B, subs []*chain.Submission) {
 		})
 	}
 	wg.Wait()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
 	for p.index.Position() < p.ledger.Head().Size && !b.Failed() {
-		time.Sleep(time.Millisecond)
+		<-tick.C
 	}
 	p.took += time.Since(start)
 	p.latencies = append(p.latencies, latencies...)

@@ -178,8 +178,10 @@ func (b *bookReader) frame(s *segment, offset int64, f *frame.Frame, stated *cha
 	switch {
 	case f.Prev.Size < b.next:
 		if f.Prev.Size < b.size {
-			b.out.defects.add(Defect{Kind: KindOrder, First: f.Prev.Size, Last: f.Head.Size - 1, File: s.file, Offset: offset,
-				Message: "these entries stand here again, or after later ones"})
+			b.out.defects.add(Defect{
+				Kind: KindOrder, First: f.Prev.Size, Last: f.Head.Size - 1, File: s.file, Offset: offset,
+				Message: "these entries stand here again, or after later ones",
+			})
 		}
 		return nil
 	case f.Prev.Size > b.next:
@@ -271,8 +273,10 @@ func (b *bookReader) badPart(s *segment, f io.ReaderAt, part *frame.Part) error 
 	if last > first {
 		last--
 	}
-	b.out.defects.add(Defect{Kind: KindFrame, First: first, Last: min(last, b.size-1), File: s.file, Offset: part.Offset,
-		Message: fmt.Sprintf("%d bytes are not a whole frame (%v)", part.Length, part.Err)})
+	b.out.defects.add(Defect{
+		Kind: KindFrame, First: first, Last: min(last, b.size-1), File: s.file, Offset: part.Offset,
+		Message: fmt.Sprintf("%d bytes are not a whole frame (%v)", part.Length, part.Err),
+	})
 	b.next += uint64(len(items))
 	if b.next > b.size {
 		b.out.beyond += b.next - b.size

@@ -214,8 +214,10 @@ func (j *judge) assemble(i uint64, it *item) {
 
 func (j *judge) cutSubmission(next uint64) {
 	first := j.sub.header.Index
-	j.defects.add(Defect{Kind: KindSubmission, First: first, Last: next - 1, scope: scope(first, next),
-		Message: fmt.Sprintf("a submission of %d events ends after %d", j.sub.header.Count, len(j.sub.lines))})
+	j.defects.add(Defect{
+		Kind: KindSubmission, First: first, Last: next - 1, scope: scope(first, next),
+		Message: fmt.Sprintf("a submission of %d events ends after %d", j.sub.header.Count, len(j.sub.lines)),
+	})
 }
 
 func (a *assembly) continues(h *chain.Header) bool {

@@ -37,11 +37,15 @@ func (j *judge) nameDamage(exact bool) {
 		case s.damaged():
 			j.defects.add(s.defect(exact))
 		case s.tile != "":
-			j.defects.add(Defect{Kind: KindTile, First: s.index, Last: s.index, File: s.tile, Offset: int64(s.index % chain.TileWidth * suite.HashSize),
-				Message: "the served hash is not that of the entry"})
+			j.defects.add(Defect{
+				Kind: KindTile, First: s.index, Last: s.index, File: s.tile, Offset: int64(s.index % chain.TileWidth * suite.HashSize),
+				Message: "the served hash is not that of the entry",
+			})
 		case !contains(damaged, s.index+1, s.index+1):
-			j.defects.add(Defect{Kind: KindLink, First: s.index, Last: s.index, File: s.file, Offset: s.offset,
-				Message: "the log states another hash for it than its bytes have"})
+			j.defects.add(Defect{
+				Kind: KindLink, First: s.index, Last: s.index, File: s.file, Offset: s.offset,
+				Message: "the log states another hash for it than its bytes have",
+			})
 		}
 	}
 }

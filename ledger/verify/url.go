@@ -302,8 +302,10 @@ func (s *server) compare(level, n int, want []group, got []chain.Hash, err error
 	for i := range want {
 		if got[i] != want[i].computed && got[i] != want[i].stated {
 			first := (uint64(n)*chain.TileWidth + uint64(i)) * span
-			out.defects.add(Defect{Kind: KindTile, First: first, Last: first + span - 1, File: file, Offset: int64(i * suite.HashSize),
-				Message: "the served hash is not that of what lies below it"})
+			out.defects.add(Defect{
+				Kind: KindTile, First: first, Last: first + span - 1, File: file, Offset: int64(i * suite.HashSize),
+				Message: "the served hash is not that of what lies below it",
+			})
 		}
 	}
 }

@@ -45,8 +45,11 @@ type figure struct {
 
 func (f *Figures) list() [5]figure {
 	return [5]figure{
-		{"received", f.Received, true}, {"receivedCount", f.ReceivedCount, false}, {"spent", f.Spent, true},
-		{"cumulativeReceived", f.CumulativeReceived, true}, {"cumulativeSpent", f.CumulativeSpent, true},
+		{"received", f.Received, true},
+		{"receivedCount", f.ReceivedCount, false},
+		{"spent", f.Spent, true},
+		{"cumulativeReceived", f.CumulativeReceived, true},
+		{"cumulativeSpent", f.CumulativeSpent, true},
 	}
 }
 
