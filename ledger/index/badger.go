@@ -13,7 +13,7 @@ import (
 )
 
 // memTableSize bounds Badger's memory and its write-ahead logs.
-const memTableSize = 16 << 20
+const memTableSize = 8 << 20
 
 // cure ends every message about an index that cannot be opened.
 const cure = "it holds nothing that is not in the book: delete the index directory and it is rebuilt"
@@ -32,15 +32,14 @@ func profile(dir string, opts Options) badger.Options {
 	o.MetricsEnabled = false
 	o.DetectConflicts = false // one writer
 	o.ChecksumVerificationMode = options.OnTableRead
-	o.Compression = options.Snappy // checkTable knows
+	o.Compression = options.None // hashes and random keys; checkTable knows
 	o.BlockSize = blockSize
-	o.BloomFalsePositive = 0.001 // most keys that are looked up are new
 	o.MemTableSize = memTableSize
 	o.NumMemtables = 2
 	o.NumLevelZeroTables = 2
 	o.NumLevelZeroTablesStall = 4
 	o.NumCompactors = 2
-	o.BlockCacheSize = 16 << 20
+	o.BlockCacheSize = 0 // blocks are read where they are mapped
 	o.IndexCacheSize = 16 << 20
 	o.ValueLogFileSize = 1 << 20 // never used: all values are inline
 	return o

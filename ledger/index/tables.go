@@ -95,7 +95,7 @@ func checkTable(path string) (err error) {
 	if err := checkFooter(data); err != nil {
 		return damaged("table %s: %w", filepath.Base(path), err)
 	}
-	opts := table.Options{ChkMode: options.OnTableRead, Compression: options.Snappy, BlockSize: blockSize}
+	opts := table.Options{ChkMode: options.OnTableRead, Compression: options.None, BlockSize: blockSize}
 	t, err := table.OpenInMemoryTable(data, 1, &opts)
 	if err != nil {
 		return damaged("table %s: %w", filepath.Base(path), err)
