@@ -99,7 +99,16 @@ type load struct {
 	callers, events int
 	made            int
 	latencies       []time.Duration
-	took            time.Duration
+	took, cpu       time.Duration
+}
+
+// cpuTime is what this process has used of all cores.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func (p *load) make(n int) []*chain.Submission {
@@ -119,7 +128,7 @@ func (p *load) make(n int) []*chain.Submission {
 func (p *load) record(b *testing.B, subs []*chain.Submission) {
 	latencies := make([]time.Duration, len(subs))
 	var next atomic.Int64
-	start := time.Now()
+	start, cpu := time.Now(), cpuTime()
 	var wg sync.WaitGroup
 	for range p.callers {
 		wg.Go(func() {
@@ -144,6 +153,7 @@ func (p *load) record(b *testing.B, subs []*chain.Submission) {
 		<-tick.C
 	}
 	p.took += time.Since(start)
+	p.cpu += cpuTime() - cpu
 	p.latencies = append(p.latencies, latencies...)
 }
 
@@ -151,7 +161,7 @@ func benchSubmit(b *testing.B, callers, events int) {
 	r, g, dir := newDiskRig(b)
 	p := &load{rig: r, callers: callers, events: events}
 	p.record(b, p.make(callers)) // warm
-	g.sizes, p.latencies, p.took = nil, nil, 0
+	g.sizes, p.latencies, p.took, p.cpu = nil, nil, 0, 0
 	for left := b.N; left > 0 && !b.Failed(); {
 		subs := p.make(min(left, round/events))
 		b.StartTimer()
@@ -165,6 +175,7 @@ func benchSubmit(b *testing.B, callers, events int) {
 	n := float64(b.N * events)
 	b.ReportMetric(n/p.took.Seconds(), "events/s")
 	b.ReportMetric(bound.Seconds()/p.took.Seconds(), "of-bound")
+	b.ReportMetric(p.cpu.Seconds()*1e6/n, "cpu-us/event")
 	b.ReportMetric(n/float64(len(g.sizes)), "events/commit")
 	b.ReportMetric(float64(p.latencies[b.N/2])/float64(boundLatencies[len(boundLatencies)/2]), "p50/bound-p50")
 	b.ReportMetric(float64(p.latencies[b.N*99/100].Microseconds()), "p99-us")

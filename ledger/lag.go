@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -181,7 +182,8 @@ func (l *Ledger) lookup(keys []chain.EventKey) (map[chain.EventKey]uint64, error
 }
 
 // followIndex gives the index what it lacks, in the background. An index that
-// fails stops the ledger: without it repetitions cannot be seen.
+// fails stops the ledger: without it repetitions cannot be seen. One that has no
+// room is tried again, and until it has, nothing is taken in.
 func (l *Ledger) followIndex() {
 	defer l.work.Done()
 	for {
@@ -189,8 +191,11 @@ func (l *Ledger) followIndex() {
 		if b == nil {
 			return
 		}
-		if err := l.index.Apply(b); err != nil {
+		if err := l.applyWithRoom(b); err != nil {
 			l.lag.close()
+			if errors.Is(err, ErrNoSpace) { // asked to close; the next Open replays it
+				return
+			}
 			l.stop(fmt.Errorf("index entries %d to %d: %w", b.From, b.To, err))
 			return
 		}

@@ -64,6 +64,7 @@ type Ledger struct {
 	pool    *pool
 	current atomic.Pointer[view]
 	lag     *lag // what the index does not have yet
+	full    full // whether the disk has room
 
 	seq sequencer // owned by the sequencer's goroutine (by Open before it runs)
 

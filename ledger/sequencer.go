@@ -66,7 +66,15 @@ func (l *Ledger) sequence() {
 		if group == nil {
 			continue
 		}
-		if err := l.record(group); err != nil {
+		err := l.full.refuses()
+		if err == nil {
+			err = l.record(group)
+		}
+		if errors.Is(err, ErrNoSpace) {
+			l.refuseForSpace(group, err)
+			continue
+		}
+		if err != nil {
 			l.fail(group, err)
 			return
 		}
@@ -86,8 +94,8 @@ func (l *Ledger) fail(group []*pending, cause error) {
 	}
 }
 
-// record takes a group through one commit. An error is fatal: the outcome is
-// unknown.
+// record takes a group through one commit. An error that wraps ErrNoSpace says
+// that nothing was stored; any other is fatal: the outcome is unknown.
 func (l *Ledger) record(group []*pending) error {
 	recorded, err := l.now()
 	if err != nil {
@@ -110,6 +118,7 @@ func (l *Ledger) record(group []*pending) error {
 		if err != nil {
 			return fmt.Errorf("commit at %d: %w", b.commit.Prev.Size, err)
 		}
+		l.full.took()
 	}
 	growth, err := l.publish(b)
 	if err != nil {

@@ -9,9 +9,9 @@ import (
 )
 
 // Wait returns the receipt of a submission once it is durable and signed, or
-// why there is none: *Refused, an error that wraps ErrStopped, or the error of
-// ctx, after which the submission may still be recorded and may be waited for
-// again.
+// why there is none: *Refused, an error that wraps ErrStopped, one that wraps
+// ErrNoSpace (nothing was recorded, try again later), or the error of ctx, after
+// which the submission may still be recorded and may be waited for again.
 type Wait = func(ctx context.Context) (*chain.Receipt, error)
 
 // Submit checks what can be checked anywhere (shape, envelope, signature),
@@ -36,6 +36,9 @@ func (l *Ledger) Submit(ctx context.Context, sub *chain.Submission) (Wait, error
 }
 
 func (l *Ledger) enter(ctx context.Context, p *pending) (Wait, error) {
+	if err := l.full.refuses(); err != nil {
+		return nil, err
+	}
 	if err := l.pool.enter(ctx, p); err != nil {
 		return nil, err
 	}

@@ -20,6 +20,10 @@ import (
 	"civicledger/ledger/suite"
 )
 
+// minFree is where commits are refused for want of room: before the index is,
+// which does not survive a full disk.
+const minFree = index.DefaultMinFree + 64<<20
+
 // dataDir is a ledger's directory and what lies where in it.
 type dataDir string
 
@@ -149,7 +153,7 @@ const damageCure = "civicledger verify names all of it; civicledger serve --read
 
 // openBook opens the book and says what a crash left behind.
 func (d dataDir) openBook(readOnly bool, log *slog.Logger) (*book.Book, error) {
-	store, err := book.Open(string(d), book.Options{ReadOnly: readOnly})
+	store, err := book.Open(string(d), book.Options{ReadOnly: readOnly, FreeBytes: index.FreeBytes, MinFree: minFree})
 	if errors.Is(err, ledger.ErrDamaged) {
 		return nil, fmt.Errorf("%w\n%s", err, damageCure)
 	}
