@@ -10,7 +10,7 @@ import (
 func newVerifyCommand() *cobra.Command {
 	var q verify.Request
 	c := &cobra.Command{
-		Use:     "verify (--data DIR | --url URL) --key VERIFIER-KEY",
+		Use:     "verify (--data DIR | --url URL | --dir DIR) --key VERIFIER-KEY",
 		Short:   "Verify a whole log: entries, links, signatures, rights, checkpoint",
 		Long:    verify.Usage,
 		Example: "  civicledger verify --data ./data --key ./data/log.pub",
@@ -24,6 +24,8 @@ func newVerifyCommand() *cobra.Command {
 	}
 	c.Flags().StringVar(&q.Data, "data", "", "data directory of a ledger: stopped, copied, or live (up to its checkpoint)")
 	c.Flags().StringVar(&q.URL, "url", "", "base URL of a server that shows its log (C2SP tlog-tiles)")
+	c.Flags().StringVar(&q.Dir, "dir", "", "directory of a server's paths as static files")
+	c.Flags().StringVar(&q.State, "state", "", "file that keeps the last checkpoint seen, to notice a rewind or a fork")
 	c.Flags().StringVar(&q.Key, "key", "", "the ledger's verifier key, or a file that holds it")
 	c.Flags().BoolVar(&q.JSON, "json", false, "report as versioned JSON")
 	return c

@@ -30,6 +30,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.SetOutput(io.Discard)
 	flags.StringVar(&q.Data, "data", "", "")
 	flags.StringVar(&q.URL, "url", "", "")
+	flags.StringVar(&q.Dir, "dir", "", "")
+	flags.StringVar(&q.State, "state", "", "")
 	flags.StringVar(&q.Key, "key", "", "")
 	flags.BoolVar(&q.JSON, "json", false, "")
 	err := flags.Parse(args)

@@ -14,23 +14,28 @@ import (
 // Request is what an auditor asks for: the arguments of civicverify and of
 // civicledger verify.
 type Request struct {
-	Data string // data directory, or
-	URL  string // base URL of a server
-	Key  string // verifier key, or a file that holds it
-	JSON bool
+	Data  string // data directory, or
+	URL   string // base URL of a server, or
+	Dir   string // directory of a server's paths as static files
+	Key   string // verifier key, or a file that holds it
+	State string // file that keeps the last checkpoint seen; may be empty
+	JSON  bool
 }
 
 // Usage is the help of both commands.
 const Usage = `Verify a whole log: every entry, link and signature, what each key may say,
 and the root that the ledger's checkpoint signs.
 
-  civicverify --data DIR | --url URL  --key VERIFIER-KEY [--json]
+  civicverify --data DIR | --url URL | --dir DIR  --key VERIFIER-KEY [--state FILE] [--json]
 
-  --data DIR   files of a ledger: stopped, copied, or live (up to its checkpoint)
-  --url URL    a server that shows its log (C2SP tlog-tiles)
-  --key KEY    the ledger's verifier key, or a file that holds it. Take it from
-               somewhere else than from the log.
-  --json       report as JSON (format "` + Format + `")
+  --data DIR    files of a ledger: stopped, copied, or live (up to its checkpoint)
+  --url URL     a server that shows its log (C2SP tlog-tiles)
+  --dir DIR     a server's paths as static files
+  --key KEY     the ledger's verifier key, or a file that holds it. Take it from
+                somewhere else than from the log.
+  --state FILE  keeps the last checkpoint seen; a log that does not extend it is
+                shown with both signed heads (kinds rewind and fork), FILE stays
+  --json        report as JSON (format "` + Format + `")
 
 Exit status: 0 sound, 1 not sound, 2 could not be checked.
 
@@ -60,18 +65,43 @@ func Command(ctx context.Context, q Request, stdout, stderr io.Writer) int {
 }
 
 func run(ctx context.Context, q Request, stderr io.Writer) (*Report, error) {
-	if (q.Data == "") == (q.URL == "") {
-		return nil, errors.New("give either --data DIR or --url URL")
+	src, err := q.source()
+	if err != nil {
+		return nil, err
 	}
 	key, err := readKey(q.Key)
 	if err != nil {
 		return nil, err
 	}
-	src := Directory(q.Data)
-	if q.URL != "" {
-		src = Server(q.URL)
+	known, err := loadState(q.State, key)
+	if err != nil {
+		return nil, err
 	}
-	return Run(ctx, src, key, Options{Progress: progressTo(stderr)}), nil
+	r := Run(ctx, src, key, Options{Progress: progressTo(stderr), Known: known})
+	if r.Verdict == Sound && q.State != "" {
+		if err := SaveState(q.State, r.Checkpoint.Note); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// source is where the log is read from: exactly one place.
+func (q *Request) source() (Source, error) {
+	var from []Source
+	if q.Data != "" {
+		from = append(from, Directory(q.Data))
+	}
+	if q.URL != "" {
+		from = append(from, Server(q.URL))
+	}
+	if q.Dir != "" {
+		from = append(from, Static(q.Dir))
+	}
+	if len(from) != 1 {
+		return nil, errors.New("give either --data DIR, --url URL or --dir DIR")
+	}
+	return from[0], nil
 }
 
 func readKey(key string) (string, error) {

@@ -17,6 +17,7 @@ type judge struct {
 	suite    *suite.Suite
 	vkey     string
 	cp       *signed
+	known    *Known // nil: there is none
 	progress func(done, total uint64)
 
 	roster *roster.Roster

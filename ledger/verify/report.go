@@ -38,6 +38,8 @@ const (
 	KindEventKey   = "event-key"
 	KindEnvelope   = "envelope"
 	KindRepeated   = "repeated"
+	KindRewind     = "rewind" // the log is shorter than a checkpoint of it that was kept
+	KindFork       = "fork"   // the log does not extend a checkpoint of it that was kept
 )
 
 // MaxDefects bounds the defects listed in a report; all are counted.
@@ -91,6 +93,7 @@ type Report struct {
 	Origin      string          `json:"origin"`
 	Suite       string          `json:"suite"`
 	Checkpoint  *CheckpointSeen `json:"checkpoint"`
+	Known       *CheckpointSeen `json:"known,omitempty"` // kept from before: see Options
 	Counts      Counts          `json:"counts"`
 	DefectCount int             `json:"defectCount"`
 	Defects     []Defect        `json:"defects"`
@@ -160,6 +163,7 @@ func (r *Report) WriteWords(w io.Writer) error {
 		fmt.Fprintf(&b, "  note        %s\n", n)
 	}
 	r.writeDefects(&b)
+	r.writeEvidence(&b)
 	for _, s := range r.Stands {
 		by := "exactly as the checkpoint signs them"
 		if s.By != "tree" {

@@ -161,14 +161,9 @@ func (j *judge) choose() bool {
 	}
 	j.tree.close()
 	for range maxTrials {
-		other := map[uint64]chain.Hash{}
-		for i := range j.suspects {
-			s := &j.suspects[i]
-			c := s.candidates()
-			if len(c) == 0 {
-				return false
-			}
-			other[s.index] = c[s.chosen]
+		other, ok := j.chosen()
+		if !ok {
+			return false
 		}
 		if j.tree.root(other) == j.cp.Root {
 			return true
@@ -181,6 +176,20 @@ func (j *judge) choose() bool {
 		j.suspects[i].chosen = likeliest[i]
 	}
 	return false
+}
+
+// chosen returns the hashes of the suspects as chosen; false if one has none.
+func (j *judge) chosen() (map[uint64]chain.Hash, bool) {
+	other := map[uint64]chain.Hash{}
+	for i := range j.suspects {
+		s := &j.suspects[i]
+		c := s.candidates()
+		if len(c) == 0 {
+			return nil, false
+		}
+		other[s.index] = c[s.chosen]
+	}
+	return other, true
 }
 
 // nextTrial counts through the candidates, each relative to the likeliest.
@@ -215,6 +224,7 @@ func (j *judge) finish(r *Report, size uint64, complete bool) {
 	if complete && j.cp != nil && !exact && !j.tree.holes {
 		j.defects.add(Defect{Kind: KindTreeRoot, First: 0, Last: max(size, 1) - 1, Message: j.rootMessage()})
 	}
+	r.Notes = append(r.Notes, j.judgeKnown(exact)...)
 	j.nameDamage(exact)
 	r.Counts = j.counts
 	r.Counts.Entries, r.Counts.Bytes, r.Counts.Agencies = j.next, j.bytes, len(j.roster.Agencies())

@@ -34,6 +34,7 @@ type signed struct {
 // Options of a run.
 type Options struct {
 	Progress func(done, total uint64) // called now and then by one goroutine; may be nil
+	Known    *Known                   // a checkpoint kept from before, which the log must extend; may be nil
 }
 
 // batch is a run of entries as a source reads them, judged in two steps: each
@@ -167,6 +168,7 @@ func Run(ctx context.Context, src Source, vkey string, opts Options) *Report {
 	defer cancel()
 	in := &reader{ctx: ctx, batches: make(chan *batch, 16), work: make(chan *batch, 16)}
 	j := newJudge(vkey, cp, opts.Progress)
+	j.remember(opts.Known, r)
 	in.defects.add(defects...)
 	failed := make(chan error, 1)
 	go func() {

@@ -5,10 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"strings"
-	"time"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -16,82 +12,16 @@ import (
 	"civicledger/ledger/suite"
 )
 
-// Server is the Source of what a server shows by the C2SP tlog-tiles API under
-// a base URL. Entry bundles and hash tiles are fetched several at a time and
-// tried again when the network fails.
-func Server(base string) Source {
-	return &server{base: strings.TrimRight(base, "/"), client: &http.Client{Timeout: time.Minute}}
-}
+func (s *Tiles) name() string { return s.base }
 
-type server struct {
-	base   string
-	client *http.Client
-}
-
-const (
-	inFlight  = 8
-	attempts  = 4
-	maxBundle = chain.TileWidth * (2 + 0xffff)
-)
-
-// errAbsent says that the server does not have what its checkpoint signs.
-var errAbsent = errors.New("the server does not have it")
-
-func (s *server) name() string { return s.base }
-
-// get fetches a path; only errAbsent is the server's word, every other error
-// means that it could not be asked.
-func (s *server) get(ctx context.Context, path string, limit int64) ([]byte, error) {
-	var last error
-	for n := range attempts {
-		if n > 0 {
-			select {
-			case <-time.After(time.Duration(n*n) * 200 * time.Millisecond):
-			case <-ctx.Done():
-				return nil, ctx.Err()
-			}
-		}
-		data, again, err := s.getOnce(ctx, path, limit)
-		if err == nil || !again {
-			return data, err
-		}
-		last = err
-	}
-	return nil, last
-}
-
-func (s *server) getOnce(ctx context.Context, path string, limit int64) (data []byte, again bool, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.base+path, nil)
-	if err != nil {
-		return nil, false, err
-	}
-	resp, err := s.client.Do(req)
-	if err != nil {
-		return nil, ctx.Err() == nil, err
-	}
-	defer resp.Body.Close()
-	switch {
-	case resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusGone:
-		return nil, false, fmt.Errorf("get %s: %w", path, errAbsent)
-	case resp.StatusCode != http.StatusOK:
-		again = resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests
-		return nil, again, fmt.Errorf("get %s: %s", path, resp.Status)
-	}
-	data, err = io.ReadAll(io.LimitReader(resp.Body, limit+1))
-	if err == nil && int64(len(data)) > limit {
-		return nil, false, fmt.Errorf("get %s: more than %d bytes", path, limit)
-	}
-	return data, true, err
-}
-
-func (s *server) checkpoint(ctx context.Context, verifier note.Verifier) (*signed, []Defect, error) {
-	msg, err := s.get(ctx, "/checkpoint", 1<<20)
+func (s *Tiles) checkpoint(ctx context.Context, verifier note.Verifier) (*signed, []Defect, error) {
+	msg, err := s.Checkpoint(ctx)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read checkpoint: %w", err)
 	}
 	c, err := chain.OpenCheckpoint(msg, verifier)
 	if err != nil {
-		return nil, []Defect{{Kind: KindCheckpoint, File: "/checkpoint", Message: err.Error()}}, nil
+		return nil, []Defect{{Kind: KindCheckpoint, File: checkpointPath, Message: err.Error()}}, nil
 	}
 	return &signed{c, msg}, nil, nil
 }
@@ -112,22 +42,22 @@ func tilePath(level string, n uint64, width int) string {
 
 // tile fetches a tile of a width: where the server has dropped the partial
 // one, the full one serves.
-func (s *server) tile(ctx context.Context, level string, n uint64, width int, limit int64) ([]byte, error) {
-	data, err := s.get(ctx, tilePath(level, n, width), limit)
-	if errors.Is(err, errAbsent) && width < chain.TileWidth {
-		return s.get(ctx, tilePath(level, n, chain.TileWidth), limit)
+func (s *Tiles) tile(ctx context.Context, level string, n uint64, width int, limit int64) ([]byte, error) {
+	data, err := s.fetch(ctx, tilePath(level, n, width), limit)
+	if errors.Is(err, ErrAbsent) && width < chain.TileWidth {
+		return s.fetch(ctx, tilePath(level, n, chain.TileWidth), limit)
 	}
 	return data, err
 }
 
 // hashes fetches a hash tile.
-func (s *server) hashes(ctx context.Context, level int, n uint64, width int) ([]chain.Hash, error) {
+func (s *Tiles) hashes(ctx context.Context, level int, n uint64, width int) ([]chain.Hash, error) {
 	data, err := s.tile(ctx, fmt.Sprint(level), n, width, chain.TileWidth*suite.HashSize)
 	if err != nil {
 		return nil, err
 	}
 	if len(data) < width*suite.HashSize {
-		return nil, fmt.Errorf("%s: %d bytes: %w", tilePath(fmt.Sprint(level), n, width), len(data), errAbsent)
+		return nil, fmt.Errorf("%s: %d bytes: %w", tilePath(fmt.Sprint(level), n, width), len(data), ErrAbsent)
 	}
 	hashes := make([]chain.Hash, width)
 	for i := range hashes {
@@ -147,7 +77,7 @@ type fetched struct {
 	done  chan struct{}
 }
 
-func (s *server) read(ctx context.Context, size uint64, out *reader) error {
+func (s *Tiles) read(ctx context.Context, size uint64, out *reader) error {
 	if size == 1<<63 {
 		return errors.New("without a checkpoint the size of the log is not known")
 	}
@@ -158,7 +88,7 @@ func (s *server) read(ctx context.Context, size uint64, out *reader) error {
 		defer close(queue)
 		for n := uint64(0); n*chain.TileWidth < size && ctx.Err() == nil; n++ {
 			f := &fetched{n: n, width: int(min(chain.TileWidth, size-n*chain.TileWidth)), done: make(chan struct{})}
-			go s.fetch(ctx, f)
+			go s.load(ctx, f)
 			select {
 			case queue <- f:
 			case <-ctx.Done():
@@ -168,10 +98,10 @@ func (s *server) read(ctx context.Context, size uint64, out *reader) error {
 	var upper upperTiles
 	for f := range queue {
 		<-f.done
-		if f.err != nil && !errors.Is(f.err, errAbsent) {
+		if f.err != nil && !errors.Is(f.err, ErrAbsent) {
 			return f.err
 		}
-		if f.tErr != nil && !errors.Is(f.tErr, errAbsent) {
+		if f.tErr != nil && !errors.Is(f.tErr, ErrAbsent) {
 			return f.tErr
 		}
 		b, err := s.put(f, out)
@@ -188,16 +118,16 @@ func (s *server) read(ctx context.Context, size uint64, out *reader) error {
 	return s.checkUpper(ctx, &upper, size, out)
 }
 
-func (s *server) fetch(ctx context.Context, f *fetched) {
+func (s *Tiles) load(ctx context.Context, f *fetched) {
 	defer close(f.done)
 	f.data, f.err = s.tile(ctx, "entries", f.n, f.width, maxBundle)
-	if f.err == nil || errors.Is(f.err, errAbsent) {
+	if f.err == nil || errors.Is(f.err, ErrAbsent) {
 		f.tile, f.tErr = s.hashes(ctx, 0, f.n, f.width)
 	}
 }
 
 // put makes a batch of a bundle: each entry with the hash that the tile states.
-func (s *server) put(f *fetched, out *reader) (*batch, error) {
+func (s *Tiles) put(f *fetched, out *reader) (*batch, error) {
 	first := f.n * chain.TileWidth
 	last := first + uint64(f.width) - 1
 	path := tilePath("entries", f.n, f.width)
@@ -263,14 +193,14 @@ func (u *upperTiles) add(s *suite.Suite, b *batch, tile []chain.Hash) {
 
 // checkUpper compares the served tiles above the leaves with those that the
 // leaves make.
-func (s *server) checkUpper(ctx context.Context, u *upperTiles, size uint64, out *reader) error {
+func (s *Tiles) checkUpper(ctx context.Context, u *upperTiles, size uint64, out *reader) error {
 	row := u.groups
 	for level := 1; len(row) > 0 && !u.torn; level++ {
 		var above []group
 		for n := 0; n*chain.TileWidth < len(row); n++ {
 			want := row[n*chain.TileWidth : min(len(row), (n+1)*chain.TileWidth)]
 			got, err := s.hashes(ctx, level, uint64(n), len(want))
-			if err != nil && !errors.Is(err, errAbsent) {
+			if err != nil && !errors.Is(err, ErrAbsent) {
 				return err
 			}
 			s.compare(level, n, want, got, err, size, out)
@@ -291,7 +221,7 @@ func parent(s *suite.Suite, groups []group) group {
 	return group{mth(s, computed), mth(s, stated)}
 }
 
-func (s *server) compare(level, n int, want []group, got []chain.Hash, err error, size uint64, out *reader) {
+func (s *Tiles) compare(level, n int, want []group, got []chain.Hash, err error, size uint64, out *reader) {
 	span := uint64(1) << (8 * level)
 	file := tilePath(fmt.Sprint(level), uint64(n), len(want))
 	if err != nil {
