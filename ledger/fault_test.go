@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"civicledger/ledger"
 	"civicledger/ledger/chain"
@@ -64,6 +65,9 @@ func faultOnce(t *testing.T, step ledgertest.Step, inIndex bool, after int) {
 			t.Fatalf("submission %d has a receipt after the ledger stopped", i)
 		}
 		got[i] = receipt
+		if inIndex {
+			r.awaitIndex() // else the follower merges what it is given, and applies less often
+		}
 	}
 	if faulty.Hits(step)+faultyIndex.Hits(step) != 1 {
 		t.Fatalf("the fault was hit %d times", faulty.Hits(step)+faultyIndex.Hits(step))
@@ -79,6 +83,69 @@ func faultOnce(t *testing.T, step ledgertest.Step, inIndex bool, after int) {
 	}
 	if n := len(r.checkLog()); n != 2+80 {
 		t.Errorf("%d entries, want 82", n)
+	}
+}
+
+// awaitIndex returns when the index has all that is on the log, or the ledger
+// has stopped.
+func (r *rig) awaitIndex() {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for r.index.Position() < r.ledger.Head().Size {
+		select {
+		case <-tick.C:
+		case <-r.ledger.Stopped():
+			return
+		}
+	}
+}
+
+// TestLedger_StaleCommit lets somebody else commit behind the ledger's back, as
+// another node would on a replicated store: it takes that over and seals again.
+func TestLedger_StaleCommit(t *testing.T) {
+	r := newRig(t)
+	r.mustSubmit(r.says("mine"))
+	var last *ledger.Commit
+	for c, err := range r.store.Commits(2) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		last = c
+	}
+	if err := r.store.Commit(sealBehind(t, last, r.says("theirs", "theirs-b"))); err != nil {
+		t.Fatal(err)
+	}
+	if receipt := r.mustSubmit(r.says("mine-too")); receipt.First != 5 {
+		t.Errorf("place %d, want 5", receipt.First)
+	}
+	if receipt := r.mustSubmit(r.says("theirs", "theirs-b")); receipt.First != 3 {
+		t.Errorf("what was taken over is at %d, want 3", receipt.First)
+	}
+	if n := len(r.checkLog()); n != 6 {
+		t.Errorf("%d entries, want 6", n)
+	}
+	r.restart()
+	r.checkLog()
+}
+
+// A commit behind the ledger's back that does not hold stops it.
+func TestLedger_StaleCommit_Forged(t *testing.T) {
+	r := newRig(t)
+	var last *ledger.Commit
+	for c, err := range r.store.Commits(1) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		last = c
+	}
+	forged := r.says("forged")
+	forged.Signature = slices.Clone(forged.Signature)
+	forged.Signature[9] ^= 1
+	if err := r.store.Commit(sealBehind(t, last, forged)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.submit(r.says("mine")); !errors.Is(err, ledger.ErrStopped) || !errors.Is(err, ledger.ErrDamaged) {
+		t.Errorf("submit behind a forged commit: %v", err)
 	}
 }
 

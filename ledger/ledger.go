@@ -205,10 +205,11 @@ func (l *Ledger) stop(cause error) {
 			err = fmt.Errorf("%w: %w", ErrStopped, cause)
 			l.log.Error("ledger stopped", "cause", cause)
 		}
+		// Before anybody hears of it: who gets ErrStopped may ask Err why.
+		close(l.stopped)
 		for _, p := range l.pool.shut(err) {
 			p.settle(nil, err)
 		}
-		close(l.stopped)
 	})
 }
 

@@ -115,14 +115,6 @@ func (v *view) readTile(l *Ledger) func(level int, n uint64, width int) ([]chain
 	}
 }
 
-// Proof returns the inclusion proof of an entry in the newest checkpoint, and
-// that checkpoint.
-func (l *Ledger) Proof(index uint64) (path []chain.Hash, checkpoint []byte, err error) {
-	v := l.current.Load()
-	path, err = chain.InclusionPath(l.suite, index, v.tree.Size(), chain.NodeOfTiles(l.suite, v.readTile(l)))
-	return path, v.checkpoint, err
-}
-
 // NoIndex is an Index that holds nothing and takes nothing: with it a ledger
 // is read without one, at the price of reading the whole book at Open.
 type NoIndex struct{}

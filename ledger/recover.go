@@ -21,6 +21,7 @@ type recovery struct {
 	until      uint64 // the head to reach
 	indexed    uint64 // entries the index has
 	batch      *IndexBatch
+	lagging    bool // what the index lacks goes to the lag, not to the index
 	progress   func(done, total uint64)
 }
 
@@ -38,7 +39,7 @@ func (l *Ledger) recover(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	r := &recovery{l: l, checkpoint: checkpoint, indexed: l.index.Position(), until: head.Size, progress: cfg.Progress}
+	r := &recovery{l: l, checkpoint: checkpoint, indexed: l.index.Position(), until: head.Size, lagging: l.readOnly, progress: cfg.Progress}
 	if r.indexed > head.Size {
 		return fmt.Errorf("the index holds %d entries, the book only %d: the book is not the one that was signed; put back the newest copy of it", r.indexed, head.Size)
 	}
@@ -327,7 +328,7 @@ func (r *recovery) toIndex(c *Commit, keys []chain.EventKey, full []chain.Tile) 
 	if c.Head.Size <= r.indexed {
 		return nil
 	}
-	if r.l.readOnly {
+	if r.lagging {
 		r.l.lag.add(c, keys, full)
 		return nil
 	}
@@ -361,32 +362,15 @@ func (l *Ledger) catchUp() error {
 		return fmt.Errorf("the store refuses a commit on its own head: %w", ErrStale)
 	}
 	// Whatever is above our head is judged in full, as after a crash.
-	r := &recovery{l: l, checkpoint: chain.Checkpoint{Origin: l.origin, Size: l.seq.head.Size}, indexed: l.seq.head.Size}
-	for c, err := range l.store.Commits(l.seq.head.Size) {
+	size := l.seq.head.Size
+	r := &recovery{l: l, checkpoint: chain.Checkpoint{Origin: l.origin, Size: size}, indexed: size, lagging: true}
+	for c, err := range l.store.Commits(size) {
 		if err != nil {
 			return err
 		}
-		if err := r.takeOver(c); err != nil {
+		if err := r.replay(c); err != nil {
 			return fmt.Errorf("take over commit at %d: %w", c.Prev.Size, err)
 		}
 	}
 	return l.show()
-}
-
-func (r *recovery) takeOver(c *Commit) error {
-	l := r.l
-	if c.Prev != l.seq.head {
-		return fmt.Errorf("%w: another history: it extends %d entries", ErrDamaged, c.Prev.Size)
-	}
-	keys, leaves, err := r.entries(c)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrDamaged, err)
-	}
-	if err := r.submissions(c); err != nil {
-		return err
-	}
-	growth := l.seq.tree.Grow(leaves)
-	l.seq.head, l.seq.tree, l.seq.recorded = c.Head, growth.Tree, c.Recorded
-	l.lag.add(c, keys, growth.Full)
-	return nil
 }

@@ -116,7 +116,7 @@ func (l *Ledger) record(group []*pending) error {
 			return l.catchUp()
 		}
 		if err != nil {
-			return fmt.Errorf("commit at %d: %w", b.commit.Prev.Size, err)
+			return err
 		}
 		l.full.took()
 	}

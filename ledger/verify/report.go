@@ -177,7 +177,7 @@ func (r *Report) WriteWords(w io.Writer) error {
 
 func (r *Report) writeDefects(b *strings.Builder) {
 	if r.DefectCount > 0 {
-		fmt.Fprintf(b, "  %d defects:\n", r.DefectCount)
+		fmt.Fprintf(b, "  defects     %d\n", r.DefectCount)
 	}
 	for _, d := range r.Defects {
 		fmt.Fprintf(b, "    %-14s %s: %s", d.Kind, entries(d.First, d.Last), d.Message)
