@@ -45,24 +45,6 @@ func daysIn(year, month int) int {
 	return 31
 }
 
-// MonthIndex counts months, so that neighbours differ by one: 12·year+month-1.
-// It is -1 for text that is no month.
-func MonthIndex(month string) int {
-	if !IsMonth([]byte(month)) {
-		return -1
-	}
-	return number([]byte(month[:4]))*12 + number([]byte(month[5:])) - 1
-}
-
-// MonthAt is the month of an index that MonthIndex gave.
-func MonthAt(index int) string {
-	year, month := index/12, index%12+1
-	return string([]byte{
-		byte('0' + year/1000%10), byte('0' + year/100%10), byte('0' + year/10%10), byte('0' + year%10),
-		'-', byte('0' + month/10), byte('0' + month%10),
-	})
-}
-
 // MonthOf is the month of a date; "" for text that is no date.
 func MonthOf(date string) string {
 	if !IsDate([]byte(date)) {

@@ -2,8 +2,6 @@ package ident
 
 import (
 	"strings"
-
-	"civicledger/ledger/roster"
 )
 
 // IsJurisdiction reports whether code is a division of GB/T 2260 with 6, 9 or
@@ -44,12 +42,4 @@ func isProvince(code string) bool {
 		return true
 	}
 	return false
-}
-
-// Covers reports whether the jurisdiction granted holds code, in the sense in
-// which the ledger judges rights: roster.Covers, over well-formed codes only.
-// "*" covers everything, 110000 covers 110105 and 110105001, US covers US-GA;
-// 100000 is the national level and covers itself.
-func Covers(granted, code string) bool {
-	return IsJurisdiction(code) && (granted == "*" || IsJurisdiction(granted)) && roster.Covers(granted, code)
 }
