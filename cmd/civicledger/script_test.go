@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,19 +25,35 @@ func TestMain(m *testing.M) {
 // TestScripts runs testdata/*.txt: each is a session at a terminal. Beside the
 // standard commands of testscript there are serve, stop and kill9.
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir: "testdata",
+	params := scriptParams()
+	params.Dir = "testdata"
+	testscript.Run(t, params)
+}
+
+func scriptParams() testscript.Params {
+	return testscript.Params{
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"serve": scriptServe,
 			"stop":  func(ts *testscript.TestScript, _ bool, _ []string) { scriptEnd(ts, os.Interrupt) },
 			"kill9": func(ts *testscript.TestScript, _ bool, _ []string) { scriptEnd(ts, syscall.SIGKILL) },
 			"flip":  scriptFlip,
+			"fetch": scriptFetch,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Values[serverKey{}] = &scriptServer{}
 			return nil
 		},
-	})
+	}
+}
+
+// scriptFetch asks for a URL and fails unless the answer is 200.
+func scriptFetch(ts *testscript.TestScript, _ bool, args []string) {
+	resp, err := http.Get(args[0])
+	ts.Check(err)
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		ts.Fatalf("%s: %s", args[0], resp.Status)
+	}
 }
 
 type serverKey struct{}
