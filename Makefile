@@ -2,7 +2,7 @@
 SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
 PKG         ?= ./...
-FUZZTIME    ?= 20s
+FUZZTIME    ?= 200000x
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFUMPT     := mvdan.cc/gofumpt@v0.12.0
 # the lint tools come from the module cache, else from the proxy, and never enter go.mod
@@ -31,7 +31,7 @@ check: ## gofmt, vet, gofumpt and staticcheck; the last two are fetched once
 race: ## run all tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 go test -race $(PKG)
 
-fuzz: ## fuzz every target for FUZZTIME (20s)
+fuzz: ## fuzz every target for FUZZTIME executions
 	@targets=$$(go test -list '^Fuzz' $(PKG) | awk '/^Fuzz/ {t[n++]=$$1} /^ok/ {for (i=0; i<n; i++) print $$2, t[i]; n=0}'); \
 	while read -r pkg target; do [ -z "$$target" ] || { echo "fuzz $$pkg $$target $(FUZZTIME)"; \
 	go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$pkg" </dev/null; }; done <<<"$$targets"
