@@ -41,8 +41,9 @@ type asking struct {
 func newQueryCommand() *cobra.Command {
 	q := &asking{client: &http.Client{Timeout: queryTimeout}}
 	cmd := &cobra.Command{
-		Use:   "query",
-		Short: "Ask a running server",
+		Use:     "query",
+		Example: "  civicledger query funds --server http://127.0.0.1:8080\n  civicledger query lists serious --json",
+		Short:   "Ask a running server",
 		Long: `query asks a running server over HTTP and prints a table, or with --json the
 server's answer as it came. Each answer ends with the entry and the checkpoint
 it rests on.
