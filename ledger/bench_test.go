@@ -15,6 +15,7 @@ import (
 	"civicledger/ledger"
 	"civicledger/ledger/book"
 	"civicledger/ledger/chain"
+	"civicledger/ledger/frame"
 	"civicledger/ledger/index"
 	"civicledger/ledger/ledgertest"
 )
@@ -91,7 +92,7 @@ func benchLine(n, i int) []byte {
 
 // round is how many events are made before the clock runs, so that making
 // them is not measured and memory stays bounded.
-const round = 60_000
+const round = 240_000
 
 // load makes and records submissions of a number of events each.
 type load struct {
@@ -197,7 +198,7 @@ func anonymous(b *testing.B) float64 {
 	return kilobytes / 1024
 }
 
-// writeBound appends and syncs the same sizes, bare.
+// writeBound appends and syncs bytes of the book in the same sizes, bare.
 func writeBound(b *testing.B, dir string, sizes []int) (time.Duration, []time.Duration) {
 	b.Helper()
 	f, err := os.Create(filepath.Join(dir, "bound"))
@@ -205,7 +206,13 @@ func writeBound(b *testing.B, dir string, sizes []int) (time.Duration, []time.Du
 		b.Fatal(err)
 	}
 	defer f.Close()
-	buf := make([]byte, slices.Max(sizes))
+	buf, err := os.ReadFile(filepath.Join(dir, book.Dir, frame.SegmentName(0)))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for len(buf) < slices.Max(sizes) {
+		buf = append(buf, buf...)
+	}
 	latencies := make([]time.Duration, len(sizes))
 	start := time.Now()
 	for i, size := range sizes {

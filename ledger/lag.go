@@ -5,15 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"civicledger/ledger/chain"
 )
 
 // How far the index may be behind before the sequencer waits for it, and how
-// much it is given at once.
+// much it is given at once. What it lacks is looked up in memory and is
+// replayed after a crash, so it is given much at once, which costs it less: a
+// step is as dear for one entry as for hundreds.
 const (
 	maxLag        = 200_000 // entries
-	maxIndexBatch = 10_000  // entries
+	minIndexBatch = 32_768  // entries, unless indexPause is over
+	maxIndexBatch = 65_536  // entries
+	indexPause    = 50 * time.Millisecond
 )
 
 // SystemSubject is the name under which an Index lists the operator's entries.
@@ -28,6 +33,8 @@ type lag struct {
 	tiles   map[tileID][]chain.Hash
 	entries int
 	closed  bool
+	due     bool        // indexPause is over since the queue was empty
+	pause   *time.Timer // sets due
 }
 
 type tileID struct {
@@ -38,7 +45,16 @@ type tileID struct {
 func newLag() *lag {
 	g := &lag{keys: map[chain.EventKey]uint64{}, tiles: map[tileID][]chain.Hash{}}
 	g.changed = sync.NewCond(&g.mu)
+	g.pause = time.AfterFunc(time.Hour, g.isDue)
+	g.pause.Stop()
 	return g
+}
+
+func (g *lag) isDue() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.due = true
+	g.changed.Broadcast()
 }
 
 // add queues a commit for the index; it waits while the index is too far
@@ -56,18 +72,24 @@ func (g *lag) add(c *Commit, keys []chain.EventKey, full []chain.Tile) {
 	for _, t := range full {
 		g.tiles[tileID{t.Level, t.N}] = t.Hashes
 	}
+	if len(g.queue) == 0 {
+		g.due = false
+		g.pause.Reset(indexPause)
+	}
 	g.queue = append(g.queue, b)
 	g.entries += len(keys)
-	g.changed.Broadcast()
+	if g.entries >= minIndexBatch {
+		g.changed.Broadcast()
+	}
 }
 
-// next waits for something to index and merges what is queued, up to a bound;
-// nil after close, when all is done.
+// next waits until there is enough to index, or something for long enough, and
+// merges what is queued, up to a bound; nil after close, when all is done.
 func (g *lag) next() *IndexBatch {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for len(g.queue) == 0 {
-		if g.closed {
+	for len(g.queue) == 0 || (g.entries < minIndexBatch && !g.due && !g.closed) {
+		if len(g.queue) == 0 && g.closed {
 			return nil
 		}
 		g.changed.Wait()
@@ -117,6 +139,10 @@ func (g *lag) done(b *IndexBatch) {
 		delete(g.tiles, tileID{t.Level, t.N})
 	}
 	g.entries -= len(b.Keys)
+	g.due = false
+	if len(g.queue) > 0 {
+		g.pause.Reset(indexPause)
+	}
 	g.changed.Broadcast()
 }
 

@@ -75,7 +75,7 @@ type IndexBatch struct {
 	From, To uint64              // entries [From, To); From is the Index's position
 	Keys     []chain.EventKey    // one for each entry
 	Subjects map[string][]uint64 // subject token → indexes, ascending
-	Tiles    []chain.Tile        // that became full
+	Tiles    []chain.Tile        // that became full; of level 0 all that the entries fill, in order
 }
 
 // Index keeps what can be rebuilt from the Store. Its methods may be called

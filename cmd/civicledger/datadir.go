@@ -189,8 +189,8 @@ func (d dataDir) openIndex(store ledger.Store, readOnly bool, log *slog.Logger) 
 	case readOnly:
 		log.Warn("reading without the index", "cause", err)
 		return ledger.NoIndex{}, nil
-	case errors.Is(err, index.ErrCorrupt):
-		log.Warn("the index is damaged and will be rebuilt from the book", "cause", err)
+	case errors.Is(err, index.ErrCorrupt), errors.Is(err, index.ErrFormat):
+		log.Warn("the index will be rebuilt from the book", "cause", err)
 		if err := index.Remove(d.index()); err != nil {
 			return nil, err
 		}

@@ -13,7 +13,6 @@ import (
 
 // First bytes of the keys; DESIGN.md has the table.
 const (
-	prefixEvent   = 'e'
 	prefixFormat  = 'f'
 	prefixStep    = 'p'
 	prefixSubject = 's'
@@ -22,7 +21,7 @@ const (
 
 // formatVersion counts changes of the key table. Another version is not read:
 // the index is rebuilt.
-const formatVersion = 2
+const formatVersion = 3
 
 // pair is a key and its value as Badger gets them.
 type pair struct{ key, value []byte }
@@ -65,35 +64,60 @@ func (x *Index) Apply(b *ledger.IndexBatch) error {
 }
 
 func (x *Index) apply(b *ledger.IndexBatch) error {
-	pairs, rest, err := x.pairsOf(b)
+	// If we stop between here and the last mark, the pages hold more than the
+	// position says: the same is written there again.
+	end, err := x.writePages(b)
+	if err != nil {
+		return err
+	}
+	pairs, err := x.pairsOf(b)
 	if err != nil {
 		return err
 	}
 	if err := x.step(pairs, b.From, b.To); err != nil {
 		return err
 	}
-	x.lastPage = rest
 	x.forgetLists(b.To)
 	for i := range b.Keys {
 		x.table.add(b.Keys[i][:], b.From+uint64(i))
+	}
+	if len(b.Keys) > 0 {
+		x.tail.Store(end) // before the position: who sees that looks here
 	}
 	x.position.Store(b.To)
 	return nil
 }
 
-// pairsOf returns what a batch adds, and what the last page of event keys then
-// holds.
-func (x *Index) pairsOf(b *ledger.IndexBatch) (pairs []pair, rest []byte, err error) {
-	pairs, rest = x.keyPages(b.From, b.Keys)
-	lists, err := x.subjectLists(b.From, namings(b.Subjects))
-	if err != nil {
-		return nil, nil, err
-	}
-	pairs = append(pairs, lists...)
+// writePages writes what a batch adds to the files of pages.
+func (x *Index) writePages(b *ledger.IndexBatch) (*tail, error) {
+	x.tiles.begin()
 	for _, t := range b.Tiles {
-		pairs = append(pairs, pair{tileKey(t.Level, t.N), tileValue(b.To, t.Hashes)})
+		if t.Level == 0 {
+			x.hashes = x.hashes[:0]
+			for i := range t.Hashes {
+				x.hashes = append(x.hashes, t.Hashes[i][:]...)
+			}
+			x.tiles.add(t.N, x.hashes)
+		}
 	}
-	return pairs, rest, nil
+	if err := x.tiles.write(b.From / chain.TileWidth); err != nil {
+		return nil, err
+	}
+	return x.writeKeys(b.From, b.Keys)
+}
+
+// pairsOf returns what a batch adds to Badger.
+func (x *Index) pairsOf(b *ledger.IndexBatch) ([]pair, error) {
+	pairs, err := x.subjectLists(b.From, namings(b.Subjects))
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range b.Tiles {
+		if t.Level > 0 {
+			pairs = append(pairs, pair{tileKey(t.Level, t.N), tileValue(b.To, t.Hashes)})
+		}
+	}
+	return pairs, nil
 }
 
 func (x *Index) checkBatch(b *ledger.IndexBatch) error {
@@ -112,12 +136,31 @@ func (x *Index) checkBatch(b *ledger.IndexBatch) error {
 			}
 		}
 	}
+	if err := fullTiles(b); err != nil {
+		return err
+	}
+	return x.checkSpace()
+}
+
+// fullTiles says whether the batch brings full tiles only, and of level 0 all
+// that its entries fill.
+func fullTiles(b *ledger.IndexBatch) error {
+	next := b.From / chain.TileWidth
 	for _, t := range b.Tiles {
 		if len(t.Hashes) != chain.TileWidth || t.Level < 0 || t.Level > 63 {
 			return fmt.Errorf("tile %d/%d is not a full tile", t.Level, t.N)
 		}
+		if t.Level == 0 {
+			if t.N != next {
+				return fmt.Errorf("tile 0/%d comes where 0/%d should", t.N, next)
+			}
+			next++
+		}
 	}
-	return x.checkSpace()
+	if next != b.To/chain.TileWidth {
+		return fmt.Errorf("tile 0/%d is missing", next)
+	}
+	return nil
 }
 
 // step writes pairs in as many transactions as they need. Each leaves a mark in
@@ -126,7 +169,7 @@ func (x *Index) checkBatch(b *ledger.IndexBatch) error {
 // If we stop between two of them, then the position found by the next Open is
 // still from, and what was written beyond it is not shown.
 func (x *Index) step(pairs []pair, from, to uint64) error {
-	for len(pairs) > 0 {
+	for first := true; first || len(pairs) > 0; first = false {
 		n := x.fits(pairs)
 		end := from
 		if n == len(pairs) {

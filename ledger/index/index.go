@@ -36,8 +36,10 @@ var (
 	// ErrCorrupt is wrapped when files are not as they were written. The cure
 	// is to remove the index and let the ledger rebuild it.
 	ErrCorrupt = errors.New("the index is damaged")
-	// ErrForeign is wrapped when the index belongs to another ledger or is of
-	// another format.
+	// ErrFormat is wrapped when the index is this ledger's, in the format of
+	// another version of this program. The cure is as for ErrCorrupt.
+	ErrFormat = errors.New("the index is of another format")
+	// ErrForeign is wrapped when the index belongs to another ledger.
 	ErrForeign = errors.New("not the index of this ledger")
 	// ErrLocked is wrapped when another process has the index open.
 	ErrLocked = errors.New("the index is in use")
@@ -75,6 +77,7 @@ type Index struct {
 	dir      string
 	readOnly bool
 	minFree  int64
+	logger   *slog.Logger
 	db       *badger.DB
 
 	// closing is held for reading while db is in use and for writing by Close.
@@ -82,18 +85,21 @@ type Index struct {
 	closed  bool
 
 	position atomic.Uint64 // end of the last whole step; Apply moves it after its last transaction
-	table    *keyTable     // keys of all entries before the position
-	journal  journal       // Apply's alone, as are the next two
-	lastPage []byte        // event keys of the last, not full, page
+	keys     *pages        // event keys
+	tiles    *pages        // tiles of level 0
+	tail     atomic.Pointer[tail]
+	table    *keyTable // keys of all entries before the position
+	journal  journal   // Apply's alone, as are the next two
+	hashes   []byte    // a tile on its way into a page
 	lists    map[list][]byte
 }
 
 var _ ledger.Index = (*Index)(nil)
 
 // Open opens the index in dir and makes it if there is none. It verifies every
-// table, so it takes a read of the whole index. The position may be lower than
-// when the index was last written: the ledger applies again from there. When
-// the error wraps ErrCorrupt, Remove and open again.
+// table and every page, so it takes a read of the whole index. The position may
+// be lower than when the index was last written: the ledger applies again from
+// there. When the error wraps ErrCorrupt or ErrFormat, Remove and open again.
 func Open(dir string, opts Options) (*Index, error) {
 	if opts.Ledger == (chain.Hash{}) {
 		return nil, errors.New("open index: Options.Ledger is missing")
@@ -101,7 +107,10 @@ func Open(dir string, opts Options) (*Index, error) {
 	if opts.MinFree == 0 {
 		opts.MinFree = DefaultMinFree
 	}
-	x := &Index{dir: dir, readOnly: opts.ReadOnly, minFree: opts.MinFree, table: newKeyTable(), lists: map[list][]byte{}}
+	x := &Index{dir: dir, readOnly: opts.ReadOnly, minFree: opts.MinFree, logger: opts.Logger, lists: map[list][]byte{}}
+	if x.logger == nil {
+		x.logger = slog.Default()
+	}
 	if err := x.open(opts); err != nil {
 		return nil, fmt.Errorf("open index %s: %w", dir, err)
 	}
@@ -126,13 +135,43 @@ func (x *Index) open(opts Options) error {
 		return err
 	}
 	x.db = db
-	if err := x.begin(opts.Ledger); err != nil {
-		return errors.Join(err, db.Close())
+	err = x.begin(opts.Ledger)
+	if err == nil {
+		err = x.openPages(opts.Ledger)
+	}
+	if err == nil {
+		err = x.resume()
+	}
+	if err != nil {
+		return errors.Join(err, x.release())
 	}
 	return nil
 }
 
-// begin checks whose index this is and finds the position.
+func (x *Index) openPages(owner chain.Hash) (err error) {
+	if x.keys, err = openPages(x.dir, keysFile, keySize, owner, x.readOnly); err != nil {
+		return err
+	}
+	x.tiles, err = openPages(x.dir, tilesFile, len(chain.Hash{}), owner, x.readOnly)
+	return err
+}
+
+// release closes whatever is open.
+func (x *Index) release() error {
+	err := x.db.Close()
+	for _, p := range []*pages{x.keys, x.tiles} {
+		if p == nil {
+			continue
+		}
+		if !x.readOnly {
+			err = errors.Join(err, p.sync())
+		}
+		err = errors.Join(err, p.close())
+	}
+	return err
+}
+
+// begin checks whose index this is, and of which format.
 func (x *Index) begin(owner chain.Hash) error {
 	want := append([]byte{formatVersion}, owner[:]...)
 	found, err := x.format()
@@ -146,15 +185,12 @@ func (x *Index) begin(owner chain.Hash) error {
 		if err := x.write([]pair{{key: []byte{prefixFormat}, value: want}}); err != nil {
 			return err
 		}
-	case found[0] != formatVersion:
-		return fmt.Errorf("%w: format %d, this program writes %d; %s", ErrForeign, found[0], formatVersion, cure)
+	case found[0] != formatVersion && bytes.Equal(found[1:], owner[:]):
+		return fmt.Errorf("%w: format %d, this program writes %d; %s", ErrFormat, found[0], formatVersion, cure)
 	case !bytes.Equal(found, want):
 		return fmt.Errorf("%w: its genesis is %x, the ledger's is %x", ErrForeign, found[1:], owner)
 	}
-	if err := x.resume(); err != nil {
-		return err
-	}
-	return x.loadKeys()
+	return nil
 }
 
 func (x *Index) format() ([]byte, error) {
@@ -191,7 +227,7 @@ func (x *Index) Sync() error {
 	if x.readOnly {
 		return nil
 	}
-	if err := x.db.Sync(); err != nil {
+	if err := errors.Join(x.db.Sync(), x.keys.sync(), x.tiles.sync()); err != nil {
 		return fmt.Errorf("sync index: %w", err)
 	}
 	logs, err := filepath.Glob(filepath.Join(x.dir, "*.mem"))
@@ -214,7 +250,7 @@ func syncFile(path string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-// Verify reads every table and compares its checksums: what a disk changed
+// Verify reads every table and page and compares their checksums: what a disk changed
 // since Open, Badger would serve as it is. The error wraps ErrCorrupt. It may
 // run beside everything else.
 func (x *Index) Verify() error {
@@ -222,8 +258,28 @@ func (x *Index) Verify() error {
 		return err
 	}
 	defer x.closing.RUnlock()
-	if err := checkTables(x.dir); err != nil {
+	err := checkTables(x.dir)
+	if err == nil {
+		err = x.checkPages(x.position.Load())
+	}
+	if err != nil {
 		return fmt.Errorf("verify index: %w", err)
+	}
+	return nil
+}
+
+// checkPages verifies all pages that are full at a position; those are not
+// written again.
+func (x *Index) checkPages(position uint64) error {
+	full := position / chain.TileWidth
+	for _, p := range []*pages{x.keys, x.tiles} {
+		count, err := p.scan(full, func(uint64, []byte) {})
+		if err == nil && count < full*chain.TileWidth {
+			err = damaged("%s: page %d: %w", p.name, count/chain.TileWidth, errNoPage)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -236,7 +292,7 @@ func (x *Index) Close() error {
 		return nil
 	}
 	x.closed = true
-	if err := x.db.Close(); err != nil {
+	if err := x.release(); err != nil {
 		return fmt.Errorf("close index: %w", err)
 	}
 	return nil

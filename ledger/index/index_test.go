@@ -3,6 +3,7 @@ package index
 import (
 	"errors"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,7 +22,7 @@ var testLedger = chain.Hash{1, 2, 3}
 
 func mustOpen(t testing.TB, dir string) *Index {
 	t.Helper()
-	x, err := Open(dir, Options{Ledger: testLedger})
+	x, err := Open(dir, Options{Ledger: testLedger, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,8 +124,8 @@ func TestOpen_OtherFormat(t *testing.T) {
 	}
 	mustClose(t, x)
 	_, err := Open(dir, Options{Ledger: testLedger})
-	if !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), cure) {
-		t.Errorf("open: %v, want ErrForeign with the cure", err)
+	if !errors.Is(err, ErrFormat) || !strings.Contains(err.Error(), cure) {
+		t.Errorf("open: %v, want ErrFormat with the cure", err)
 	}
 }
 
@@ -221,9 +222,9 @@ func TestApply_Refuses(t *testing.T) {
 func TestApply_BrokenOffInTheMiddle(t *testing.T) {
 	dir := t.TempDir()
 	x := mustOpen(t, dir)
-	fill(t, x, 1000, 1000, 1)
-	big := realBatch(1000, 60_000, 1)
-	pairs, _, err := x.pairsOf(big)
+	fill(t, x, 1000, 1000, 10)
+	big := realBatch(1000, 60_000, 10)
+	pairs, err := x.pairsOf(big)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,17 +237,17 @@ func TestApply_BrokenOffInTheMiddle(t *testing.T) {
 		t.Fatal(err)
 	}
 	x.journal.took(m)
-	checkAgrees(t, x, 60_000, 1)
+	checkAgrees(t, x, 60_000, 10)
 	mustClose(t, x)
 	x = mustOpen(t, dir)
 	if x.Position() != 1000 {
 		t.Fatalf("position %d, want 1000", x.Position())
 	}
-	checkAgrees(t, x, 60_000, 1)
+	checkAgrees(t, x, 60_000, 10)
 	if err := x.Apply(big); err != nil {
 		t.Fatal(err)
 	}
-	checkAgrees(t, x, 60_000, 1)
+	checkAgrees(t, x, 60_000, 10)
 }
 
 func TestRemove(t *testing.T) {

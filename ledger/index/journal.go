@@ -2,10 +2,14 @@ package index
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/dgraph-io/badger/v4"
+
+	"civicledger/ledger/chain"
 )
 
 // journalSlots is how many marks are kept; newer ones take the places of older
@@ -67,15 +71,29 @@ func (j *journal) next(from, to uint64) mark {
 
 func (j *journal) took(m mark) { j.last, j.any = m, true }
 
-// resume finds the position: the end of the chain of marks. Where the chain is
-// broken, the position is where it breaks, and a new generation begins there;
-// what was applied beyond is written again by the ledger, and is the same.
+// resume finds the position: the end of the chain of marks, as far as the pages
+// hold what they say. Where the chain is broken or a page is not as it was
+// written, the position is the last mark before that, and a new generation
+// begins there; what was applied beyond is written again by the ledger, and is
+// the same.
 func (x *Index) resume() error {
 	marks, err := x.readMarks()
 	if err != nil {
 		return err
 	}
-	last, whole := follow(marks)
+	last, whole := follow(marks, math.MaxUint64)
+	has, err := x.readPages(last.to)
+	if err == nil && has < last.to {
+		x.logger.Warn("pages of the index are missing or damaged: written again from the book", "from", has, "to", last.to)
+		last, whole = follow(marks, has)
+		has, err = x.readPages(last.to)
+	}
+	if err == nil && has < last.to {
+		err = damaged("its pages change while they are read")
+	}
+	if err != nil {
+		return err
+	}
 	x.position.Store(last.to)
 	x.journal.took(last)
 	if whole || x.readOnly {
@@ -90,6 +108,25 @@ func (x *Index) resume() error {
 	}
 	x.journal.took(fresh)
 	return x.forget(fresh.generation)
+}
+
+// readPages verifies the pages of the entries before a position, fills the
+// table of keys, and returns up to which entry both files have them.
+func (x *Index) readPages(position uint64) (uint64, error) {
+	type result struct {
+		has uint64
+		err error
+	}
+	tiles := make(chan result, 1)
+	go func() {
+		full := position / chain.TileWidth
+		count, err := x.tiles.scan(full, func(uint64, []byte) {})
+		// The entries behind the last tile fill none.
+		tiles <- result{min(count+chain.TileWidth-1, position), err}
+	}()
+	keys, err := x.loadKeys(position)
+	t := <-tiles
+	return min(keys, t.has), errors.Join(err, t.err)
 }
 
 // readMarks returns the marks of the newest generation, in order.
@@ -123,19 +160,19 @@ func (x *Index) readMarks() ([]mark, error) {
 	return marks, err
 }
 
-// follow returns the last mark up to which the chain has no gap, and whether
-// it is the last of all. A chain begins with mark 0, or is as long as the
-// journal.
-func follow(marks []mark) (last mark, whole bool) {
+// follow returns the last mark that does not pass until and up to which the
+// chain has no gap, and whether it is the last of all. A chain begins with mark
+// 0, or is as long as the journal.
+func follow(marks []mark, until uint64) (last mark, whole bool) {
 	if len(marks) == 0 {
 		return mark{}, false
 	}
-	if marks[0].number > 0 && len(marks) < journalSlots {
+	if (marks[0].number > 0 && len(marks) < journalSlots) || marks[0].to > until {
 		return mark{generation: marks[0].generation}, false
 	}
 	last = marks[0]
 	for _, m := range marks[1:] {
-		if m.number != last.number+1 || m.from != last.to {
+		if m.number != last.number+1 || m.from != last.to || m.to > until {
 			return last, false
 		}
 		last = m

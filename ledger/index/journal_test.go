@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"testing"
 
 	"github.com/dgraph-io/badger/v4"
@@ -38,7 +39,7 @@ func TestFollow(t *testing.T) {
 		"full":                  {ring, (journalSlots + 5) * 10, true},
 		"full, one lost":        {append(marksTo(8)[7:], without(ring, 7)...), 80, false},
 	} {
-		last, got := follow(c.marks)
+		last, got := follow(c.marks, math.MaxUint64)
 		if last.to != c.to || got != c.whole {
 			t.Errorf("%s: position %d, whole %v; want %d, %v", name, last.to, got, c.to, c.whole)
 		}
@@ -113,7 +114,7 @@ func TestResume_LostStep(t *testing.T) {
 			dir := t.TempDir()
 			x := mustOpen(t, dir)
 			fill(t, x, lost*500, 500, 1)
-			step, _, err := x.pairsOf(realBatch(lost*500, lost*500+500, 1))
+			step, err := x.pairsOf(realBatch(lost*500, lost*500+500, 1))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,7 +1,6 @@
 package index
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -9,18 +8,13 @@ import (
 	"slices"
 	"sync/atomic"
 
-	"github.com/dgraph-io/badger/v4"
-
 	"civicledger/ledger/chain"
 )
 
-// Event keys stand in Badger in the order of the log, pageKeys to a value, and
-// in memory as fingerprints that say where to look. Most keys that are looked
-// up are new: for them memory answers alone.
-const (
-	pageKeys = 64 // event keys in one value
-	keySize  = len(chain.EventKey{})
-)
+// Event keys stand in pages in the order of the log, and in memory as
+// fingerprints that say where to look. Most keys that are looked up are new: for
+// them memory answers alone.
+const keySize = len(chain.EventKey{})
 
 // Each part of the table covers partEntries entries and is never moved or
 // rebuilt: adding costs the same in a small log and a large one. At 5/4 slots
@@ -87,89 +81,82 @@ func (t *keyTable) find(key []byte, found []uint64) []uint64 {
 	return found
 }
 
-func pageKey(n uint64) []byte {
-	return binary.BigEndian.AppendUint64([]byte{prefixEvent}, n)
+// tail is the last page of event keys, which is not full or was just filled:
+// it is written again and again, so readers take it from memory. It never
+// changes.
+type tail struct {
+	page uint64
+	keys []byte
 }
 
-// keyPages returns the pairs that add keys behind those that are there, and
-// what the last, not full, page then holds.
-func (x *Index) keyPages(from uint64, keys []chain.EventKey) (pairs []pair, rest []byte) {
-	rest = slices.Clone(x.lastPage)
-	for i, k := range keys {
-		rest = append(rest, k[:]...)
-		if len(rest) == pageKeys*keySize || i == len(keys)-1 {
-			pairs = append(pairs, pair{pageKey((from + uint64(i)) / pageKeys), rest})
-			if len(rest) == pageKeys*keySize {
-				rest = make([]byte, 0, pageKeys*keySize)
-			}
-		}
+// writeKeys writes the keys of the entries from on, and returns the tail behind
+// them. Nothing of it counts before the position passes it.
+func (x *Index) writeKeys(from uint64, keys []chain.EventKey) (*tail, error) {
+	first := from / chain.TileWidth
+	t := &tail{page: first, keys: make([]byte, 0, chain.TileWidth*keySize)}
+	if old := x.tail.Load(); old.page == first {
+		t.keys = append(t.keys, old.keys...)
 	}
-	return pairs, rest
+	x.keys.begin()
+	for i := range keys {
+		if len(t.keys) == cap(t.keys) {
+			x.keys.add(t.page, t.keys)
+			t.page, t.keys = t.page+1, t.keys[:0]
+		}
+		t.keys = append(t.keys, keys[i][:]...)
+	}
+	if len(keys) > 0 {
+		x.keys.add(t.page, t.keys)
+	}
+	return t, x.keys.write(first)
 }
 
-// loadKeys fills the table with the keys of all entries before the position.
-// That one of them is missing is damage: the chain of marks says that it was
-// written.
-func (x *Index) loadKeys() error {
-	position := x.position.Load()
-	at := uint64(0)
-	err := x.db.View(func(txn *badger.Txn) error {
-		it := txn.NewIterator(badger.IteratorOptions{Prefix: []byte{prefixEvent}, PrefetchValues: true, PrefetchSize: 100})
-		defer it.Close()
-		for it.Rewind(); it.Valid() && at < position; it.Next() {
-			item := it.Item()
-			if string(item.Key()) != string(pageKey(at/pageKeys)) {
-				break
-			}
-			err := item.Value(func(page []byte) error {
-				n := min(pageKeys, position-at)
-				if uint64(len(page)) < n*uint64(keySize) {
-					return damaged("the page of the event key at %d is cut short", at)
-				}
-				for ; n > 0; n, at, page = n-1, at+1, page[keySize:] {
-					x.table.add(page[:keySize], at)
-					x.lastPage = append(x.lastPage, page[:keySize]...)
-				}
-				if len(x.lastPage) == pageKeys*keySize {
-					x.lastPage = x.lastPage[:0]
-				}
-				return nil
-			})
-			if err != nil {
-				return err
-			}
+// loadKeys fills the table with the keys of entries before until, as far as
+// they are there, and returns how many that is.
+func (x *Index) loadKeys(until uint64) (uint64, error) {
+	x.table = newKeyTable()
+	last := &tail{}
+	_, err := x.keys.scan((until+chain.TileWidth-1)/chain.TileWidth, func(n uint64, items []byte) {
+		at := n * chain.TileWidth
+		items = items[:min(uint64(len(items)), (until-at)*uint64(keySize))]
+		last = &tail{page: n, keys: append(make([]byte, 0, cap(last.keys)), items...)}
+		for ; len(items) > 0; items, at = items[keySize:], at+1 {
+			x.table.add(items[:keySize], at)
 		}
-		return nil
 	})
-	if err == nil && at < position {
-		err = damaged("the event key at %d is missing", at)
-	}
-	return err
+	x.tail.Store(last)
+	return last.page*chain.TileWidth + uint64(len(last.keys)/keySize), err
 }
 
 // pageReader compares keys with those that stand at an index. It keeps the
 // page it read last: what is looked up together often stands together.
 type pageReader struct {
-	txn  *badger.Txn
+	x    *Index
+	tail *tail // as of the position that is asked for, or newer
 	n    uint64
-	page []byte
+	page []byte // nil: none was read
+	buf  []byte
 }
 
 // holds says whether key stands at index, which is before the position.
 func (r *pageReader) holds(index uint64, key []byte) (bool, error) {
-	n, at := index/pageKeys, int(index%pageKeys)*keySize
+	n, at := index/chain.TileWidth, int(index%chain.TileWidth)*keySize
+	if n == r.tail.page {
+		return string(r.tail.keys[at:at+keySize]) == string(key), nil
+	}
 	if r.page == nil || n != r.n {
-		item, err := r.txn.Get(pageKey(n))
-		if errors.Is(err, badger.ErrKeyNotFound) {
-			err = damaged("the event key at %d is missing", index)
+		if r.buf == nil {
+			r.buf = make([]byte, r.x.keys.pageSize())
+		}
+		page, err := r.x.keys.read(n, r.buf)
+		if errors.Is(err, errNoPage) {
+			err = damaged("%w", err)
 		}
 		if err != nil {
+			r.page = nil
 			return false, err
 		}
-		if r.page, err = item.ValueCopy(r.page[:0]); err != nil {
-			return false, err
-		}
-		r.n = n
+		r.n, r.page = n, page
 	}
 	if len(r.page) < at+keySize {
 		return false, damaged("the page of the event key at %d is cut short", index)
@@ -187,26 +174,20 @@ func (x *Index) Lookup(keys []chain.EventKey) (map[chain.EventKey]uint64, error)
 	position := x.position.Load()
 	found := make(map[chain.EventKey]uint64)
 	var buf [8]uint64
-	err := x.db.View(func(txn *badger.Txn) error {
-		r := pageReader{txn: txn}
-		for _, k := range keys {
-			for _, index := range x.table.find(k[:], buf[:0]) {
-				if index >= position {
-					continue
-				}
-				ok, err := r.holds(index, k[:])
-				if err != nil {
-					return err
-				}
-				if ok {
-					found[k] = index
-				}
+	r := pageReader{x: x, tail: x.tail.Load()}
+	for _, k := range keys {
+		for _, index := range x.table.find(k[:], buf[:0]) {
+			if index >= position {
+				continue
+			}
+			ok, err := r.holds(index, k[:])
+			if err != nil {
+				return nil, fmt.Errorf("look up %d event keys: %w", len(keys), err)
+			}
+			if ok {
+				found[k] = index
 			}
 		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("look up %d event keys: %w", len(keys), err)
 	}
 	return found, nil
 }

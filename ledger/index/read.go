@@ -22,6 +22,9 @@ func (x *Index) Tile(level int, n uint64) ([]chain.Hash, error) {
 		return nil, fmt.Errorf("read tile %d/%d: %w", level, n, fs.ErrNotExist)
 	}
 	position := x.position.Load()
+	if level == 0 {
+		return x.leafTile(n, position)
+	}
 	var hashes []chain.Hash
 	err := x.db.View(func(txn *badger.Txn) error {
 		item, err := txn.Get(tileKey(level, n))
@@ -42,6 +45,31 @@ func (x *Index) Tile(level int, n uint64) ([]chain.Hash, error) {
 	return hashes, nil
 }
 
+// leafTile reads a tile of level 0.
+func (x *Index) leafTile(n, position uint64) ([]chain.Hash, error) {
+	if n >= position/chain.TileWidth {
+		return nil, fmt.Errorf("read tile 0/%d: %w", n, fs.ErrNotExist)
+	}
+	items, err := x.tiles.read(n, nil)
+	if errors.Is(err, errNoPage) {
+		err = damaged("%w", err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read tile 0/%d: %w", n, err)
+	}
+	return hashesOf(items), nil
+}
+
+// hashesOf returns the hashes that stand in items one after the other.
+func hashesOf(items []byte) []chain.Hash {
+	const size = len(chain.Hash{})
+	hashes := make([]chain.Hash, len(items)/size)
+	for i := range hashes {
+		hashes[i] = chain.Hash(items[i*size:])
+	}
+	return hashes
+}
+
 func parseTile(value []byte, position uint64) ([]chain.Hash, error) {
 	const size = len(chain.Hash{})
 	to, n := binary.Uvarint(value)
@@ -51,9 +79,5 @@ func parseTile(value []byte, position uint64) ([]chain.Hash, error) {
 	if to > position {
 		return nil, fs.ErrNotExist
 	}
-	hashes := make([]chain.Hash, chain.TileWidth)
-	for i := range hashes {
-		hashes[i] = chain.Hash(value[n+i*size:])
-	}
-	return hashes, nil
+	return hashesOf(value[n:]), nil
 }

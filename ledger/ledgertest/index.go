@@ -61,7 +61,8 @@ func EventKey(index uint64) chain.EventKey {
 }
 
 // NewBatch returns a made-up batch for entries [from, to): the keys of
-// EventKey, and for each entry the subjects that subjects returns (nil: none).
+// EventKey, for each entry the subjects that subjects returns (nil: none), and
+// the tiles of level 0 that they fill.
 func NewBatch(from, to uint64, subjects func(index uint64) []string) *ledger.IndexBatch {
 	b := &ledger.IndexBatch{From: from, To: to, Subjects: map[string][]uint64{}}
 	for i := from; i < to; i++ {
@@ -72,6 +73,9 @@ func NewBatch(from, to uint64, subjects func(index uint64) []string) *ledger.Ind
 		for _, s := range subjects(i) {
 			b.Subjects[s] = append(b.Subjects[s], i)
 		}
+	}
+	for n := from / chain.TileWidth; n < to/chain.TileWidth; n++ {
+		b.Tiles = append(b.Tiles, NewTile(0, n))
 	}
 	return b
 }
@@ -203,11 +207,9 @@ func indexPrefixSubjects(t *testing.T, open func() ledger.Index) {
 
 func indexTile(t *testing.T, open func() ledger.Index) {
 	x := open()
-	b := NewBatch(0, 300, nil)
-	b.Tiles = []chain.Tile{NewTile(0, 0)}
-	mustApply(t, x, b)
-	b = NewBatch(300, 301, nil)
-	b.Tiles = []chain.Tile{NewTile(0, 1), NewTile(1, 0), NewTile(2, 70000)}
+	mustApply(t, x, NewBatch(0, 300, nil))
+	b := NewBatch(300, 513, nil)
+	b.Tiles = append(b.Tiles, NewTile(1, 0), NewTile(2, 70000))
 	mustApply(t, x, b)
 	for _, want := range []chain.Tile{NewTile(0, 0), NewTile(0, 1), NewTile(1, 0), NewTile(2, 70000)} {
 		checkTile(t, x, want)
@@ -260,9 +262,6 @@ func indexApplyLarge(t *testing.T, open func() ledger.Index) {
 	x := open()
 	const size = 40_000
 	b := NewBatch(0, size, func(i uint64) []string { return []string{fmt.Sprintf("st1.1.s%d", i%5000)} })
-	for n := range uint64(size / chain.TileWidth) {
-		b.Tiles = append(b.Tiles, NewTile(0, n))
-	}
 	mustApply(t, x, b)
 	checkKeys(t, x, 0, size)
 	checkTimeline(t, x, "st1.1.s7", 0, 3, 7, 5007, 10007)
@@ -271,22 +270,19 @@ func indexApplyLarge(t *testing.T, open func() ledger.Index) {
 
 func indexKeepsNoReference(t *testing.T, open func() ledger.Index) {
 	x := open()
-	b := NewBatch(0, 10, func(uint64) []string { return []string{"st1.1.a"} })
-	b.Tiles = []chain.Tile{NewTile(0, 0)}
+	b := NewBatch(0, 256, func(uint64) []string { return []string{"st1.1.a"} })
 	mustApply(t, x, b)
 	clear(b.Keys)
 	clear(b.Subjects["st1.1.a"])
 	clear(b.Tiles[0].Hashes)
-	checkKeys(t, x, 0, 10)
+	checkKeys(t, x, 0, 256)
 	checkTimeline(t, x, "st1.1.a", 5, 2, 5, 6)
 	checkTile(t, x, NewTile(0, 0))
 }
 
 func indexReopen(t *testing.T, open func() ledger.Index) {
 	x := open()
-	b := NewBatch(0, 500, func(i uint64) []string { return []string{"st1.1.a"} })
-	b.Tiles = []chain.Tile{NewTile(0, 0)}
-	mustApply(t, x, b)
+	mustApply(t, x, NewBatch(0, 500, func(i uint64) []string { return []string{"st1.1.a"} }))
 	if err := x.Sync(); err != nil {
 		t.Fatalf("sync: %v", err)
 	}
