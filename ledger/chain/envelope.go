@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -25,33 +24,59 @@ type Envelope struct {
 // name written with escapes) or not plain text, and leaves the rest of the
 // JSON to the intake: two readers that accept the line agree on the four.
 func ReadEnvelope(line []byte) (Envelope, error) {
-	if err := CheckLine(line); err != nil {
-		return Envelope{}, fmt.Errorf("%w: %w", ErrEnvelope, err)
+	var e EnvelopeText
+	if err := e.Read(line); err != nil {
+		return Envelope{}, err
 	}
-	var e Envelope
+	return e.Envelope(), nil
+}
+
+// EnvelopeText is an Envelope as it stands in its line, for readers of many
+// lines. An attribute is a part of the line, or, where the line writes it with
+// escapes, of memory of its own.
+type EnvelopeText struct {
+	ID, Source, Type, Jurisdiction []byte
+}
+
+// Envelope returns a copy that does not depend on the line.
+func (e *EnvelopeText) Envelope() Envelope {
+	return Envelope{ID: string(e.ID), Source: string(e.Source), Type: string(e.Type), Jurisdiction: string(e.Jurisdiction)}
+}
+
+// Read is ReadEnvelope without copies. After an error e holds nothing of use.
+func (e *EnvelopeText) Read(line []byte) error {
+	*e = EnvelopeText{}
+	if err := CheckLine(line); err != nil {
+		return fmt.Errorf("%w: %w", ErrEnvelope, err)
+	}
 	s := scanner{text: line, at: 1}
 	for first := true; ; first = false {
 		name, more, err := s.member(first)
 		if err != nil {
-			return Envelope{}, fmt.Errorf("%w: %w", ErrEnvelope, err)
+			return fmt.Errorf("%w: %w", ErrEnvelope, err)
 		}
 		if !more {
 			break
 		}
 		if err := e.take(name, s.value()); err != nil {
-			return Envelope{}, fmt.Errorf("%w: %w", ErrEnvelope, err)
+			return fmt.Errorf("%w: %w", ErrEnvelope, err)
 		}
 	}
-	for _, must := range []struct{ name, value string }{{"id", e.ID}, {"source", e.Source}, {"type", e.Type}} {
-		if must.value == "" {
-			return Envelope{}, fmt.Errorf("%w: %s is missing or empty", ErrEnvelope, must.name)
-		}
+	switch {
+	case len(e.ID) == 0:
+		return missing("id")
+	case len(e.Source) == 0:
+		return missing("source")
+	case len(e.Type) == 0:
+		return missing("type")
 	}
-	return e, nil
+	return nil
 }
 
-func (e *Envelope) take(name, value []byte) error {
-	var into *string
+func missing(name string) error { return fmt.Errorf("%w: %s is missing or empty", ErrEnvelope, name) }
+
+func (e *EnvelopeText) take(name, value []byte) error {
+	var into *[]byte
 	switch string(name) {
 	case "id":
 		into = &e.ID
@@ -64,7 +89,7 @@ func (e *Envelope) take(name, value []byte) error {
 	default:
 		return nil
 	}
-	if *into != "" {
+	if len(*into) > 0 {
 		return fmt.Errorf("%s stands twice", name)
 	}
 	text, err := plainText(value)
@@ -76,29 +101,31 @@ func (e *Envelope) take(name, value []byte) error {
 }
 
 // plainText decodes a JSON string that holds no control characters.
-func plainText(value []byte) (string, error) {
+func plainText(value []byte) ([]byte, error) {
 	if len(value) < 2 || value[0] != '"' || value[len(value)-1] != '"' {
-		return "", errors.New("not a string")
+		return nil, errors.New("not a string")
 	}
-	text := string(value[1 : len(value)-1])
+	text := value[1 : len(value)-1]
 	if bytes.IndexByte(value, '\\') >= 0 {
-		if err := json.Unmarshal(value, &text); err != nil {
-			return "", errors.New("not a string")
+		var decoded string
+		if err := json.Unmarshal(value, &decoded); err != nil {
+			return nil, errors.New("not a string")
 		}
+		text = []byte(decoded)
 	}
-	if text == "" {
-		return "", errors.New("is empty")
+	if len(text) == 0 {
+		return nil, errors.New("is empty")
 	}
 	ascii := true
-	for i := 0; i < len(text); i++ {
-		if text[i] < ' ' || text[i] == 0x7f {
-			return "", errors.New("holds a control character")
+	for _, c := range text {
+		if c < ' ' || c == 0x7f {
+			return nil, errors.New("holds a control character")
 		}
-		ascii = ascii && text[i] < utf8.RuneSelf
+		ascii = ascii && c < utf8.RuneSelf
 	}
 	// Readers disagree on bad UTF-8 and lone surrogates; one of them writes U+FFFD.
-	if !ascii && strings.ContainsRune(text, utf8.RuneError) {
-		return "", errors.New("holds bad UTF-8 or U+FFFD")
+	if !ascii && bytes.ContainsRune(text, utf8.RuneError) {
+		return nil, errors.New("holds bad UTF-8 or U+FFFD")
 	}
 	return text, nil
 }

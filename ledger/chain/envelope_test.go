@@ -9,6 +9,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"civicledger/ledger/suite"
 )
 
 func TestReadEnvelope(t *testing.T) {
@@ -91,4 +93,45 @@ func FuzzReadEnvelope(f *testing.F) {
 			t.Fatalf("refused: %v", err)
 		}
 	})
+}
+
+// What a verifier of many lines reads is what ReadEnvelope reads, and makes no
+// garbage unless there are escapes.
+func TestEnvelopeText_Read(t *testing.T) {
+	s := suite.Default()
+	long := strings.Repeat("x", 300)
+	for _, line := range []string{
+		`{"id":"a/1","source":"urn:x","type":"fund.opened.v1","jurisdiction":"110105","data":{"a":[1,2]}}`,
+		`{"id":"a\/\u0031","source":"urn:朝阳","type":"fund.opened.v1"}`,
+		`{"id":"` + long + `","source":"` + long + `","type":"fund.opened.v1"}`,
+	} {
+		want, err := ReadEnvelope([]byte(line))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var e EnvelopeText
+		if err := e.Read([]byte(line)); err != nil || e.Envelope() != want {
+			t.Errorf("%s: %+v, %v", line, e.Envelope(), err)
+		}
+		if got := e.Key(s, "chaoyang"); got != KeyOf(s, "chaoyang", want.Source, want.ID) {
+			t.Errorf("%s: keys differ", line)
+		}
+	}
+	line := []byte(`{"id":"a/1","source":"urn:x","type":"fund.opened.v1","data":{"a":[1,2]}}`)
+	var e EnvelopeText
+	if n := testing.AllocsPerRun(100, func() { _ = e.Read(line); _ = e.Key(s, "chaoyang") }); n != 0 {
+		t.Errorf("%v allocations for a line", n)
+	}
+}
+
+func BenchmarkEnvelopeText(b *testing.B) {
+	line := []byte(`{"specversion":"1.0","id":"0190f3a2-7b5c-7e21-9d3f-1a2b3c4d5e6f","source":"urn:chaoyang","type":"subsidy.paid.v1","time":"2026-01-01T00:00:00Z","jurisdiction":"110105","datacontenttype":"application/json","data":{"fund":"fund-2026-01","month":"2026-01","amount":125000,"currency":"CNY","standard":"std-11","beneficiary":"st1.1.abcdefghijklmnop","account":{"bank":"icbc","masked":"6222****1234"},"items":[{"kind":"base","amount":100000},{"kind":"extra","amount":25000}]}}`)
+	s := suite.Default()
+	var e EnvelopeText
+	b.ReportAllocs()
+	for b.Loop() {
+		if e.Read(line) != nil || e.Key(s, "chaoyang") == (EventKey{}) {
+			b.Fatal("refused")
+		}
+	}
 }

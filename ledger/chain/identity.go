@@ -3,7 +3,6 @@ package chain
 import (
 	"encoding/hex"
 	"fmt"
-	"sync"
 
 	"civicledger/ledger/suite"
 )
@@ -54,19 +53,24 @@ func KeyID(s *suite.Suite, public []byte) string {
 // first 16 bytes of a digest over a domain tag and the three, one per line. It
 // is the idempotency key of the ledger, for ever.
 func KeyOf(s *suite.Suite, agency, source, id string) EventKey {
-	buf := keyTexts.Get().(*[]byte)
-	text := append((*buf)[:0], tagEventKey...)
-	text = append(append(text, agency...), '\n')
-	text = append(append(text, source...), '\n')
-	text = append(append(text, id...), '\n')
-	sum := s.Sum(text)
-	*buf = text
-	keyTexts.Put(buf)
+	var buf [256]byte // most texts fit: then nothing is allocated
+	sum := s.Digest(appendKeyText(buf[:0], agency, source, id))
 	return EventKey(sum[:16])
 }
 
-// keyTexts keeps KeyOf, which runs for every entry, from making garbage.
-var keyTexts = sync.Pool{New: func() any { return new([]byte) }}
+// Key is KeyOf for the event of an agency.
+func (e *EnvelopeText) Key(s *suite.Suite, agency string) EventKey {
+	var buf [256]byte
+	sum := s.Digest(appendKeyText(buf[:0], agency, e.Source, e.ID))
+	return EventKey(sum[:16])
+}
+
+func appendKeyText[T string | []byte](text []byte, agency string, source, id T) []byte {
+	text = append(text, tagEventKey...)
+	text = append(append(text, agency...), '\n')
+	text = append(append(text, source...), '\n')
+	return append(append(text, id...), '\n')
+}
 
 // EnrolmentText is what an agency signs to prove that it holds the key that
 // the operator enrols for it.

@@ -147,9 +147,9 @@ func (sub *Submission) Seal(s *suite.Suite, first uint64, prev Hash, recorded in
 		if i == 0 {
 			h.Signature = sub.Signature
 		}
-		buf = append(h.Append(buf[:0]), line...)
-		prev = s.Leaf(buf)
-		take(buf, prev)
+		buf = append(h.Append(append(buf[:0], 0)), line...) // 0: room for the leaf's prefix
+		prev = s.LeafInPlace(buf)
+		take(buf[1:], prev)
 	}
 	return prev
 }

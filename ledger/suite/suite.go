@@ -10,6 +10,7 @@
 package suite
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"errors"
@@ -35,6 +36,7 @@ const SHA256Ed25519 = "sha256-ed25519"
 type Suite struct {
 	name      string
 	hashers   sync.Pool
+	sha256    bool // the hash is SHA-256: see Digest
 	publicKey int
 	signature int
 	verify    func(public, message, signature []byte) bool
@@ -43,6 +45,7 @@ type Suite struct {
 var suites = []*Suite{{
 	name:      SHA256Ed25519,
 	hashers:   sync.Pool{New: func() any { return sha256.New() }},
+	sha256:    true,
 	publicKey: ed25519.PublicKeySize,
 	signature: ed25519.SignatureSize,
 	verify: func(public, message, signature []byte) bool {
@@ -97,13 +100,37 @@ func (s *Suite) Sum(parts ...[]byte) Hash {
 	return out
 }
 
-var leafPrefix, nodePrefix = []byte{0}, []byte{1}
+// Digest returns the digest of data, which may lie on the caller's stack: it
+// is handed to SHA-256 directly, since what passes through an interface is put
+// on the heap first.
+func (s *Suite) Digest(data []byte) Hash {
+	if s.sha256 {
+		return sha256.Sum256(data)
+	}
+	return s.Sum(bytes.Clone(data))
+}
+
+// RFC 6962 section 2.1: what is hashed before a leaf and before two nodes.
+const leafPrefix, nodePrefix = 0, 1
 
 // Leaf returns the RFC 6962 leaf hash of data.
-func (s *Suite) Leaf(data []byte) Hash { return s.Sum(leafPrefix, data) }
+func (s *Suite) Leaf(data []byte) Hash { return s.Sum([]byte{leafPrefix}, data) }
+
+// LeafInPlace returns the leaf hash of buf[1:] in one pass without a copy: it
+// overwrites buf[0] with the prefix.
+func (s *Suite) LeafInPlace(buf []byte) Hash {
+	buf[0] = leafPrefix
+	return s.Digest(buf)
+}
 
 // Node returns the RFC 6962 hash of the inner node above left and right.
-func (s *Suite) Node(left, right Hash) Hash { return s.Sum(nodePrefix, left[:], right[:]) }
+func (s *Suite) Node(left, right Hash) Hash {
+	var buf [1 + 2*HashSize]byte
+	buf[0] = nodePrefix
+	copy(buf[1:], left[:])
+	copy(buf[1+HashSize:], right[:])
+	return s.Digest(buf[:])
+}
 
 // EmptyRoot returns the root of the tree without leaves.
 func (s *Suite) EmptyRoot() Hash { return s.Sum() }

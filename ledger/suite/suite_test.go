@@ -2,8 +2,10 @@ package suite
 
 import (
 	"crypto/ed25519"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"sync"
 	"testing"
 )
 
@@ -56,5 +58,46 @@ func TestSuite_Verify_RefusesWrong(t *testing.T) {
 		if ok {
 			t.Errorf("%s accepted", name)
 		}
+	}
+}
+
+// The ways around Sum give what Sum gives, in a suite that calls SHA-256
+// directly and in one that does not.
+func TestSuite_ShortWaysAgreeWithSum(t *testing.T) {
+	streamed := &Suite{name: "streamed", hashers: sync.Pool{New: func() any { return sha256.New() }}}
+	data := make([]byte, 1+1000)
+	for i := range data {
+		data[i] = byte(i * 7)
+	}
+	for _, s := range []*Suite{Default(), streamed} {
+		for n := 1; n < len(data); n += 13 {
+			want := s.Sum([]byte{0}, data[1:n])
+			if s.Leaf(data[1:n]) != want || s.LeafInPlace(data[:n]) != want || s.Digest(data[:n]) != want {
+				t.Fatalf("%s, %d bytes: leaf hashes differ", s.name, n)
+			}
+		}
+		l, r := s.Digest(data[:3]), s.Digest(data[:5])
+		if s.Node(l, r) != s.Sum([]byte{1}, l[:], r[:]) {
+			t.Errorf("%s: nodes differ", s.name)
+		}
+	}
+}
+
+// Every entry is hashed three times: nothing of that may make garbage.
+func TestSuite_DoesNotAllocate(t *testing.T) {
+	s := Default()
+	buf := make([]byte, 600)
+	l, r := s.Digest(buf), s.Digest(buf[1:])
+	if n := testing.AllocsPerRun(100, func() { l, r = s.Node(l, r), s.LeafInPlace(buf) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func BenchmarkNode(b *testing.B) {
+	s := Default()
+	l, r := s.Leaf(nil), s.Leaf([]byte{0})
+	b.ReportAllocs()
+	for b.Loop() {
+		l = s.Node(l, r)
 	}
 }
