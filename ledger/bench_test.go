@@ -33,6 +33,7 @@ func BenchmarkSubmit(b *testing.B) {
 type groups struct {
 	ledger.Store
 	sizes []int
+	took  time.Duration
 }
 
 func (g *groups) Commit(c *ledger.Commit) error {
@@ -41,6 +42,8 @@ func (g *groups) Commit(c *ledger.Commit) error {
 		size += len(e)
 	}
 	g.sizes = append(g.sizes, size)
+	start := time.Now()
+	defer func() { g.took += time.Since(start) }()
 	return g.Store.Commit(c)
 }
 
@@ -162,7 +165,7 @@ func benchSubmit(b *testing.B, callers, events int) {
 	r, g, dir := newDiskRig(b)
 	p := &load{rig: r, callers: callers, events: events}
 	p.record(b, p.make(callers)) // warm
-	g.sizes, p.latencies, p.took, p.cpu = nil, nil, 0, 0
+	g.sizes, g.took, p.latencies, p.took, p.cpu = nil, 0, nil, 0, 0
 	for left := b.N; left > 0 && !b.Failed(); {
 		subs := p.make(min(left, round/events))
 		b.StartTimer()
@@ -177,6 +180,8 @@ func benchSubmit(b *testing.B, callers, events int) {
 	b.ReportMetric(n/p.took.Seconds(), "events/s")
 	b.ReportMetric(bound.Seconds()/p.took.Seconds(), "of-bound")
 	b.ReportMetric(p.cpu.Seconds()*1e6/n, "cpu-us/event")
+	b.ReportMetric(float64(g.took.Microseconds())/float64(len(g.sizes)), "us/commit")
+	b.ReportMetric(float64(bound.Microseconds())/float64(len(g.sizes)), "bound-us/commit")
 	b.ReportMetric(n/float64(len(g.sizes)), "events/commit")
 	b.ReportMetric(float64(p.latencies[b.N/2])/float64(boundLatencies[len(boundLatencies)/2]), "p50/bound-p50")
 	b.ReportMetric(float64(p.latencies[b.N*99/100].Microseconds()), "p99-us")

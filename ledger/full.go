@@ -3,6 +3,7 @@ package ledger
 import (
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 )
@@ -75,12 +76,9 @@ func (l *Ledger) refuseForSpace(group []*pending, cause error) {
 			l.log.Error("nothing is taken in until the disk has room", "cause", cause)
 		}
 	}
-	for group != nil {
-		for _, p := range unsettled(group) {
-			p.settle(nil, cause)
-		}
-		group = l.pool.take()
-	}
+	l.tell(group, cause)
+	group, _ = l.pool.take(math.MaxInt)
+	l.tell(group, cause)
 }
 
 // applyWithRoom applies a batch; while the disk has no room it waits. Asked to

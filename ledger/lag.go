@@ -17,7 +17,7 @@ import (
 const (
 	maxLag        = 200_000 // entries
 	minIndexBatch = 32_768  // entries, unless indexPause is over
-	maxIndexBatch = 65_536  // entries
+	maxIndexBatch = 65_536  // entries, while the book is replayed
 	indexPause    = 50 * time.Millisecond
 )
 
@@ -26,15 +26,20 @@ const SystemSubject = "system"
 
 // lag is what is durable and not yet in the index. Look-ups go here first.
 type lag struct {
-	mu      sync.Mutex
-	changed *sync.Cond
-	queue   []*IndexBatch
-	keys    map[chain.EventKey]uint64
-	tiles   map[tileID][]chain.Hash
-	entries int
-	closed  bool
-	due     bool        // indexPause is over since the queue was empty
-	pause   *time.Timer // sets due
+	mu       sync.Mutex
+	changed  *sync.Cond
+	gathered part
+	applying part // given to the index
+	tiles    map[tileID][]chain.Hash
+	closed   bool
+	due      bool        // indexPause is over since gathered was empty
+	pause    *time.Timer // sets due
+}
+
+// part is a run of commits in the lag; its memory is used again.
+type part struct {
+	IndexBatch
+	index map[chain.EventKey]uint64
 }
 
 type tileID struct {
@@ -43,7 +48,8 @@ type tileID struct {
 }
 
 func newLag() *lag {
-	g := &lag{keys: map[chain.EventKey]uint64{}, tiles: map[tileID][]chain.Hash{}}
+	g := &lag{tiles: map[tileID][]chain.Hash{}}
+	g.gathered.index, g.applying.index = map[chain.EventKey]uint64{}, map[chain.EventKey]uint64{}
 	g.changed = sync.NewCond(&g.mu)
 	g.pause = time.AfterFunc(time.Hour, g.isDue)
 	g.pause.Stop()
@@ -57,92 +63,88 @@ func (g *lag) isDue() {
 	g.changed.Broadcast()
 }
 
-// add queues a commit for the index; it waits while the index is too far
-// behind.
-func (g *lag) add(c *Commit, keys []chain.EventKey, full []chain.Tile) {
-	b := &IndexBatch{From: c.Prev.Size, To: c.Head.Size, Keys: keys, Tiles: full, Subjects: subjects(c)}
+// waiting returns how many entries the index does not have yet.
+func (g *lag) waiting() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for g.entries > maxLag && !g.closed {
+	return len(g.gathered.Keys) + len(g.applying.Keys)
+}
+
+// add copies a commit for the index; it waits while the index is too far
+// behind.
+func (g *lag) add(b *IndexBatch) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for len(g.gathered.Keys)+len(g.applying.Keys) > maxLag && !g.closed {
 		g.changed.Wait()
 	}
-	for i, key := range keys {
-		g.keys[key] = c.Prev.Size + uint64(i)
-	}
-	for _, t := range full {
-		g.tiles[tileID{t.Level, t.N}] = t.Hashes
-	}
-	if len(g.queue) == 0 {
+	if len(g.gathered.Keys) == 0 {
 		g.due = false
 		g.pause.Reset(indexPause)
 	}
-	g.queue = append(g.queue, b)
-	g.entries += len(keys)
-	if g.entries >= minIndexBatch {
+	g.gathered.take(b)
+	for _, t := range b.Tiles {
+		g.tiles[tileID{t.Level, t.N}] = t.Hashes
+	}
+	if len(g.gathered.Keys) >= minIndexBatch {
 		g.changed.Broadcast()
 	}
 }
 
+// take adds a commit to a part.
+func (p *part) take(b *IndexBatch) {
+	if len(p.Keys) == 0 {
+		p.From = b.From
+	}
+	p.merge(b)
+	for i, key := range b.Keys {
+		p.index[key] = b.From + uint64(i)
+	}
+}
+
+// merge adds the batch that follows.
+func (b *IndexBatch) merge(next *IndexBatch) {
+	b.To = next.To
+	b.Keys = append(b.Keys, next.Keys...)
+	b.Tiles = append(b.Tiles, next.Tiles...)
+	b.Subjects = append(b.Subjects, next.Subjects...)
+}
+
+// forget empties a part and keeps its memory.
+func (p *part) forget() {
+	clear(p.index)
+	clear(p.Tiles)
+	clear(p.Subjects)
+	p.Keys, p.Tiles, p.Subjects = p.Keys[:0], p.Tiles[:0], p.Subjects[:0]
+}
+
 // next waits until there is enough to index, or something for long enough, and
-// merges what is queued, up to a bound; nil after close, when all is done.
+// returns it; nil after close, when all is done. It is valid until done.
 func (g *lag) next() *IndexBatch {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for len(g.queue) == 0 || (g.entries < minIndexBatch && !g.due && !g.closed) {
-		if len(g.queue) == 0 && g.closed {
+	for n := 0; ; g.changed.Wait() {
+		n = len(g.gathered.Keys)
+		if n >= minIndexBatch || (n > 0 && (g.due || g.closed)) {
+			break
+		}
+		if n == 0 && g.closed {
 			return nil
 		}
-		g.changed.Wait()
 	}
-	merged := *g.queue[0]
-	n := 1
-	for n < len(g.queue) && len(merged.Keys)+len(g.queue[n].Keys) <= maxIndexBatch {
-		if n == 1 {
-			merged.Keys = append([]chain.EventKey(nil), merged.Keys...)
-			merged.Tiles = append([]chain.Tile(nil), merged.Tiles...)
-			merged.Subjects = cloneSubjects(merged.Subjects)
-		}
-		merged.merge(g.queue[n])
-		n++
-	}
-	return &merged
-}
-
-func cloneSubjects(m map[string][]uint64) map[string][]uint64 {
-	out := make(map[string][]uint64, len(m))
-	for s, at := range m {
-		out[s] = append([]uint64(nil), at...)
-	}
-	return out
-}
-
-func (b *IndexBatch) merge(c *IndexBatch) {
-	b.To = c.To
-	b.Keys = append(b.Keys, c.Keys...)
-	b.Tiles = append(b.Tiles, c.Tiles...)
-	for s, at := range c.Subjects {
-		b.Subjects[s] = append(b.Subjects[s], at...)
-	}
+	g.gathered, g.applying = g.applying, g.gathered
+	g.due = false
+	return &g.applying.IndexBatch
 }
 
 // done forgets what the index has now.
-func (g *lag) done(b *IndexBatch) {
+func (g *lag) done() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for len(g.queue) > 0 && g.queue[0].To <= b.To {
-		g.queue = g.queue[1:]
-	}
-	for _, key := range b.Keys {
-		delete(g.keys, key)
-	}
-	for _, t := range b.Tiles {
+	for _, t := range g.applying.Tiles {
 		delete(g.tiles, tileID{t.Level, t.N})
 	}
-	g.entries -= len(b.Keys)
-	g.due = false
-	if len(g.queue) > 0 {
-		g.pause.Reset(indexPause)
-	}
+	g.applying.forget()
 	g.changed.Broadcast()
 }
 
@@ -153,13 +155,18 @@ func (g *lag) close() {
 	g.changed.Broadcast()
 }
 
-// find moves the keys that it knows to known and returns the others.
+// find adds the keys that it knows to known, and returns the others in place of
+// all.
 func (g *lag) find(keys []chain.EventKey, known map[chain.EventKey]uint64) []chain.EventKey {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	rest := make([]chain.EventKey, 0, len(keys))
+	rest := keys[:0]
 	for _, key := range keys {
-		if index, ok := g.keys[key]; ok {
+		index, ok := g.gathered.index[key]
+		if !ok {
+			index, ok = g.applying.index[key]
+		}
+		if ok {
 			known[key] = index
 		} else {
 			rest = append(rest, key)
@@ -179,19 +186,30 @@ func (g *lag) timeline(subject string, from uint64) []uint64 {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	var at []uint64
-	for _, b := range g.queue {
-		for _, index := range b.Subjects[subject] {
-			if index >= from {
-				at = append(at, index)
+	for _, p := range []*part{&g.applying, &g.gathered} {
+		for _, n := range p.Subjects {
+			if n.Index >= from && n.Subject == subject {
+				at = append(at, n.Index)
 			}
 		}
 	}
 	return at
 }
 
-// lookup finds event keys: first in what the index lacks, then in the index.
-// A key that moves from one to the other meanwhile is found in the index.
-func (l *Ledger) lookup(keys []chain.EventKey) (map[chain.EventKey]uint64, error) {
+// lookup finds the event keys of submissions: first in what the index lacks,
+// then in the index. A key that moves from one to the other meanwhile is found
+// in the index. It is the sequencer's.
+func (l *Ledger) lookup(group []*pending) (map[chain.EventKey]uint64, error) {
+	keys := l.seq.asked[:0]
+	for _, p := range group {
+		keys = append(keys, p.keys...)
+	}
+	l.seq.asked = keys
+	return l.find(keys)
+}
+
+// find does that for any keys; it overwrites them.
+func (l *Ledger) find(keys []chain.EventKey) (map[chain.EventKey]uint64, error) {
 	known := map[chain.EventKey]uint64{}
 	rest := l.lag.find(keys, known)
 	if len(rest) == 0 {
@@ -225,43 +243,66 @@ func (l *Ledger) followIndex() {
 			l.stop(fmt.Errorf("index entries %d to %d: %w", b.From, b.To, err))
 			return
 		}
-		l.lag.done(b)
+		l.lag.done()
 	}
 }
 
 var tokenMark = []byte(`"st1.`)
 
-// subjects finds the subject tokens of a commit: JSON strings that begin with
-// st1. anywhere in a line, and the operator's entries under SystemSubject.
-func subjects(c *Commit) map[string][]uint64 {
-	found := map[string][]uint64{}
-	for i, entry := range c.Entries {
-		index := c.Prev.Size + uint64(i)
-		note := func(subject string) {
-			if at := found[subject]; len(at) == 0 || at[len(at)-1] != index {
-				found[subject] = append(at, index)
-			}
+// subjects appends the subject tokens of an entry or a line: JSON strings that
+// begin with st1. anywhere in it, each once.
+func subjects(named []Naming, text []byte, index uint64) []Naming {
+	first := len(named)
+	for rest := text; ; {
+		at := bytes.Index(rest, tokenMark)
+		if at < 0 {
+			return named
 		}
-		if isOperators(entry) {
-			note(SystemSubject)
+		rest = rest[at+1:]
+		end := bytes.IndexByte(rest, '"')
+		if end < 0 {
+			return named
 		}
-		for rest := entry; ; {
-			at := bytes.Index(rest, tokenMark)
-			if at < 0 {
-				break
-			}
-			rest = rest[at+1:]
-			end := bytes.IndexByte(rest, '"')
-			if end < 0 {
-				break
-			}
-			if end <= maxToken {
-				note(string(rest[:end]))
-			}
-			rest = rest[end:]
+		if token := rest[:end]; end <= maxToken && !names(named[first:], token) {
+			named = append(named, Naming{string(token), index})
+		}
+		rest = rest[end:]
+	}
+}
+
+func names(named []Naming, token []byte) bool {
+	for i := range named {
+		if named[i].Subject == string(token) {
+			return true
 		}
 	}
-	return found
+	return false
+}
+
+// subjectsOf returns what the entries of a commit name, and the operator's
+// entries under SystemSubject.
+func subjectsOf(c *Commit) []Naming {
+	var named []Naming
+	for i, entry := range c.Entries {
+		index := c.Prev.Size + uint64(i)
+		if isOperators(entry) {
+			named = append(named, Naming{SystemSubject, index})
+		}
+		named = subjects(named, entry, index)
+	}
+	return named
+}
+
+// subjectsIn does the same for a submission, by index in it.
+func subjectsIn(sub *chain.Submission) []Naming {
+	var named []Naming
+	for i, line := range sub.Lines {
+		if sub.Agency == chain.Operator {
+			named = append(named, Naming{SystemSubject, uint64(i)})
+		}
+		named = subjects(named, line, uint64(i))
+	}
+	return named
 }
 
 // maxToken bounds the length of a subject token in bytes.

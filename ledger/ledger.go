@@ -137,6 +137,7 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 		pool:    newPool(orDefault(cfg.QueueCount, 4096), orDefault(cfg.QueueBytes, 64_000_000)),
 		lag:     newLag(),
 		grown:   make(chan struct{}),
+		seq:     sequencer{stored: make(chan error, 1)},
 		stopped: make(chan struct{}), quit: make(chan struct{}), sequenced: make(chan struct{}),
 	}
 	if l.clock == nil {

@@ -13,7 +13,8 @@ type pending struct {
 	text      []byte // what its signature signs and its digest digests
 	keys      []chain.EventKey
 	envelopes []chain.Envelope
-	sealed    int // bound of its size in a frame
+	named     []Naming // by index in the submission
+	sealed    int      // bound of its size in a frame
 
 	done    chan struct{} // closed once receipt or err is set
 	receipt *chain.Receipt
@@ -87,27 +88,44 @@ func (q *pool) signal() {
 	}
 }
 
-// take removes what is queued, as much as one frame holds.
-func (q *pool) take() []*pending {
+// take removes what is queued, as much as fits into room bytes of a frame, and
+// says whether more is queued behind it.
+func (q *pool) take(room int) (taken []*pending, more bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	n, size := 0, 0
-	for n < len(q.queue) && (n == 0 || size+q.queue[n].sealed <= chain.MaxFrame) {
+	for n < len(q.queue) && size+q.queue[n].sealed <= room {
 		size += q.queue[n].sealed
 		n++
 	}
-	if n == 0 {
-		return nil
+	if more = n < len(q.queue); more {
+		q.signal()
 	}
-	taken := append([]*pending(nil), q.queue[:n]...)
-	q.queue = append(q.queue[:0], q.queue[n:]...)
+	if n == 0 {
+		return nil, more
+	}
+	taken = append(taken, q.queue[:n]...)
+	left := copy(q.queue, q.queue[n:])
+	clear(q.queue[left:])
+	q.queue = q.queue[:left]
 	q.bytes -= size
 	close(q.room)
 	q.room = make(chan struct{})
-	if len(q.queue) > 0 {
+	return taken, more
+}
+
+// empty says whether nothing is queued.
+func (q *pool) empty() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.queue) == 0
+}
+
+// wake makes ready hold its token if something is queued.
+func (q *pool) wake() {
+	if !q.empty() {
 		q.signal()
 	}
-	return taken
 }
 
 // giveBack puts submissions before all others again, in their order.

@@ -58,7 +58,7 @@ func (l *Ledger) Entry(index uint64) ([]byte, error) {
 
 // Find returns the index of the event with that key.
 func (l *Ledger) Find(key chain.EventKey) (index uint64, ok bool, err error) {
-	known, err := l.lookup([]chain.EventKey{key})
+	known, err := l.find([]chain.EventKey{key})
 	if err != nil {
 		return 0, false, err
 	}

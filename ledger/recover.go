@@ -328,11 +328,11 @@ func (r *recovery) toIndex(c *Commit, keys []chain.EventKey, full []chain.Tile) 
 	if c.Head.Size <= r.indexed {
 		return nil
 	}
+	b := &IndexBatch{From: c.Prev.Size, To: c.Head.Size, Keys: keys, Tiles: full, Subjects: subjectsOf(c)}
 	if r.lagging {
-		r.l.lag.add(c, keys, full)
+		r.l.lag.add(b)
 		return nil
 	}
-	b := &IndexBatch{From: c.Prev.Size, To: c.Head.Size, Keys: keys, Tiles: full, Subjects: subjects(c)}
 	if r.batch == nil {
 		r.batch = b
 	} else {

@@ -72,10 +72,16 @@ type Store interface {
 
 // IndexBatch is what one or more whole commits add to an Index, in order.
 type IndexBatch struct {
-	From, To uint64              // entries [From, To); From is the Index's position
-	Keys     []chain.EventKey    // one for each entry
-	Subjects map[string][]uint64 // subject token → indexes, ascending
-	Tiles    []chain.Tile        // that became full; of level 0 all that the entries fill, in order
+	From, To uint64           // entries [From, To); From is the Index's position
+	Keys     []chain.EventKey // one for each entry
+	Subjects []Naming         // by ascending index; of one entry each subject once
+	Tiles    []chain.Tile     // that became full; of level 0 all that the entries fill, in order
+}
+
+// Naming says that an entry names a subject.
+type Naming struct {
+	Subject string
+	Index   uint64
 }
 
 // Index keeps what can be rebuilt from the Store. Its methods may be called

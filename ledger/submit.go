@@ -66,6 +66,7 @@ func (l *Ledger) examine(sub *chain.Submission) (*pending, error) {
 	}
 	return &pending{
 		sub: sub, text: sub.SignedText(l.suite, l.origin), keys: keys, envelopes: envelopes,
+		named:  subjectsIn(sub),
 		sealed: chain.SealedBound(len(sub.Lines), size),
 		done:   make(chan struct{}),
 	}, nil

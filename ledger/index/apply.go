@@ -108,7 +108,7 @@ func (x *Index) writePages(b *ledger.IndexBatch) (*tail, error) {
 
 // pairsOf returns what a batch adds to Badger.
 func (x *Index) pairsOf(b *ledger.IndexBatch) ([]pair, error) {
-	pairs, err := x.subjectLists(b.From, namings(b.Subjects))
+	pairs, err := x.subjectLists(b.From, b.Subjects)
 	if err != nil {
 		return nil, err
 	}
@@ -129,12 +129,12 @@ func (x *Index) checkBatch(b *ledger.IndexBatch) error {
 	case b.To < b.From || uint64(len(b.Keys)) != b.To-b.From:
 		return fmt.Errorf("%d keys", len(b.Keys))
 	}
-	for _, indexes := range b.Subjects {
-		for _, i := range indexes {
-			if i < b.From || i >= b.To {
-				return fmt.Errorf("a subject is named at %d", i)
-			}
+	last := b.From
+	for _, n := range b.Subjects {
+		if n.Index < last || n.Index >= b.To {
+			return fmt.Errorf("a subject is named at %d", n.Index)
 		}
+		last = n.Index
 	}
 	if err := fullTiles(b); err != nil {
 		return err

@@ -25,12 +25,12 @@ func realKey(index uint64) chain.EventKey {
 // realBatch is a batch as the ledger makes them: random keys and hashes, and a
 // subject for each of the first named entries in ten.
 func realBatch(from, to uint64, named uint64) *ledger.IndexBatch {
-	b := &ledger.IndexBatch{From: from, To: to, Subjects: map[string][]uint64{}}
+	b := &ledger.IndexBatch{From: from, To: to}
 	for i := from; i < to; i++ {
 		b.Keys = append(b.Keys, realKey(i))
 		if i%10 < named {
 			subject := fmt.Sprintf("st1.1.synthetic%d", i%100_003)
-			b.Subjects[subject] = append(b.Subjects[subject], i)
+			b.Subjects = append(b.Subjects, ledger.Naming{Subject: subject, Index: i})
 		}
 	}
 	for level, width := 0, uint64(chain.TileWidth); width <= to; level, width = level+1, width*chain.TileWidth {

@@ -1,7 +1,6 @@
 package index
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -9,6 +8,8 @@ import (
 	"slices"
 
 	"github.com/dgraph-io/badger/v4"
+
+	"civicledger/ledger"
 )
 
 // Where subjects are named stands in lists: one for each block of entries and
@@ -44,31 +45,14 @@ func (l list) key() []byte {
 	return binary.BigEndian.AppendUint64(key, l.block)
 }
 
-// naming is a subject named by an entry.
-type naming struct {
-	index uint64
-	hash  subjectHash
-}
-
-func namings(subjects map[string][]uint64) []naming {
-	named := make([]naming, 0, len(subjects))
-	for subject, indexes := range subjects {
-		h := hashOf(subject)
-		for _, i := range indexes {
-			named = append(named, naming{i, h})
-		}
-	}
-	slices.SortFunc(named, func(a, b naming) int { return cmp.Compare(a.index, b.index) })
-	return named
-}
-
 // subjectLists returns the pairs that add the namings of a step that begins at
 // from. The lists of the newest block stay in x.lists; after a step that broke
 // off they must be forgotten.
-func (x *Index) subjectLists(from uint64, named []naming) ([]pair, error) {
+func (x *Index) subjectLists(from uint64, named []ledger.Naming) ([]pair, error) {
 	touched := map[list]bool{}
 	for _, n := range named {
-		l := listOf(n.hash, n.index)
+		hash := hashOf(n.Subject)
+		l := listOf(hash, n.Index)
 		items, ok := x.lists[l]
 		if !ok {
 			var err error
@@ -76,8 +60,8 @@ func (x *Index) subjectLists(from uint64, named []naming) ([]pair, error) {
 				return nil, err
 			}
 		}
-		items = append(items, n.hash[1:]...)
-		x.lists[l] = binary.BigEndian.AppendUint16(items, uint16(n.index))
+		items = append(items, hash[1:]...)
+		x.lists[l] = binary.BigEndian.AppendUint16(items, uint16(n.Index))
 		touched[l] = true
 	}
 	pairs := make([]pair, 0, len(touched))

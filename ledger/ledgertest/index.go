@@ -64,14 +64,14 @@ func EventKey(index uint64) chain.EventKey {
 // EventKey, for each entry the subjects that subjects returns (nil: none), and
 // the tiles of level 0 that they fill.
 func NewBatch(from, to uint64, subjects func(index uint64) []string) *ledger.IndexBatch {
-	b := &ledger.IndexBatch{From: from, To: to, Subjects: map[string][]uint64{}}
+	b := &ledger.IndexBatch{From: from, To: to}
 	for i := from; i < to; i++ {
 		b.Keys = append(b.Keys, EventKey(i))
 		if subjects == nil {
 			continue
 		}
 		for _, s := range subjects(i) {
-			b.Subjects[s] = append(b.Subjects[s], i)
+			b.Subjects = append(b.Subjects, ledger.Naming{Subject: s, Index: i})
 		}
 	}
 	for n := from / chain.TileWidth; n < to/chain.TileWidth; n++ {
@@ -191,7 +191,7 @@ func indexTimeline(t *testing.T, open func() ledger.Index) {
 	checkTimeline(t, x, "st1.1.nobody", 0, 5)
 	mustApply(t, x, &ledger.IndexBatch{
 		From: 10, To: 11, Keys: []chain.EventKey{EventKey(10)},
-		Subjects: map[string][]uint64{"st1.1.odd": {10}},
+		Subjects: []ledger.Naming{{Subject: "st1.1.odd", Index: 10}},
 	})
 	checkTimeline(t, x, "st1.1.odd", 9, 100, 9, 10)
 }
@@ -273,7 +273,7 @@ func indexKeepsNoReference(t *testing.T, open func() ledger.Index) {
 	b := NewBatch(0, 256, func(uint64) []string { return []string{"st1.1.a"} })
 	mustApply(t, x, b)
 	clear(b.Keys)
-	clear(b.Subjects["st1.1.a"])
+	clear(b.Subjects)
 	clear(b.Tiles[0].Hashes)
 	checkKeys(t, x, 0, 256)
 	checkTimeline(t, x, "st1.1.a", 5, 2, 5, 6)

@@ -109,8 +109,8 @@ func (x *MemoryIndex) Apply(b *ledger.IndexBatch) error {
 	for i, k := range b.Keys {
 		x.keys[k] = b.From + uint64(i)
 	}
-	for subject, indexes := range b.Subjects {
-		x.timelines[subject] = append(x.timelines[subject], indexes...)
+	for _, n := range b.Subjects {
+		x.timelines[n.Subject] = append(x.timelines[n.Subject], n.Index)
 	}
 	for _, t := range b.Tiles {
 		x.tiles[tileName{t.Level, t.N}] = slices.Clone(t.Hashes)
