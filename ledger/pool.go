@@ -16,9 +16,22 @@ type pending struct {
 	named     []Naming // by index in the submission
 	sealed    int      // bound of its size in a frame
 
-	done    chan struct{} // closed once receipt or err is set
+	done    chan struct{} // closed once receipt, place or err is set
 	receipt *chain.Receipt
+	placed  *placed // what a receipt is made of
+	making  sync.Once
 	err     error
+}
+
+// placed is what is needed to make the receipt of a submission that was just
+// recorded. Whoever waits for the receipt makes it, not the sequencer.
+type placed struct {
+	ledger   *Ledger
+	view     *view
+	growth   *chain.Growth
+	first    uint64
+	prev     chain.Hash
+	recorded int64
 }
 
 func (p *pending) settle(r *chain.Receipt, err error) {
@@ -26,12 +39,26 @@ func (p *pending) settle(r *chain.Receipt, err error) {
 	close(p.done)
 }
 
+func (p *pending) settlePlaced(at placed) {
+	p.placed = &at
+	close(p.done)
+}
+
 func (p *pending) wait(ctx context.Context) (*chain.Receipt, error) {
 	select {
 	case <-p.done:
+		p.making.Do(p.makeReceipt)
 		return p.receipt, p.err
 	case <-ctx.Done():
 		return nil, ctx.Err()
+	}
+}
+
+func (p *pending) makeReceipt() {
+	if at := p.placed; at != nil {
+		p.receipt = at.ledger.newReceipt(at.view, p, at.first, at.prev, at.recorded)
+		p.receipt.Proof, p.err = at.growth.Inclusion(at.first + uint64(len(p.keys)) - 1)
+		p.placed = nil
 	}
 }
 

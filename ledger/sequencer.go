@@ -40,7 +40,7 @@ type batch struct {
 	commit Commit
 	arena  []byte // of the entries
 	ends   []int  // of each in arena
-	leaves []chain.Hash
+	leaves []chain.Hash // the growth of the tree keeps them
 	keys   []chain.EventKey
 	named  []Naming
 	seen   map[chain.EventKey]struct{} // keys
@@ -189,7 +189,7 @@ func (s *sequencer) reuse(b *batch) {
 	clear(b.sealed)
 	clear(b.named)
 	*b = batch{
-		arena: b.arena[:0], ends: b.ends[:0], leaves: b.leaves[:0], keys: b.keys[:0], named: b.named[:0],
+		arena: b.arena[:0], ends: b.ends[:0], keys: b.keys[:0], named: b.named[:0],
 		seen: b.seen, sealed: b.sealed[:0], commit: Commit{Entries: b.commit.Entries[:0]},
 	}
 	s.spare = append(s.spare, b)
@@ -442,13 +442,13 @@ func (l *Ledger) show() error {
 	return nil
 }
 
-// acknowledge gives every submission of the batch its receipt.
+// acknowledge tells every sender in the batch that its submission has its place.
 func (l *Ledger) acknowledge(b *batch, growth *chain.Growth) {
 	v := l.current.Load()
-	for _, s := range b.sealed {
-		r := l.newReceipt(v, s.p, s.first, s.prev, b.commit.Recorded)
-		path, err := growth.Inclusion(s.first + uint64(r.Count) - 1)
-		r.Proof = path
-		s.p.settle(r, err)
+	for i := range b.sealed {
+		at := &b.sealed[i]
+		at.p.settlePlaced(placed{
+			ledger: l, view: v, growth: growth, first: at.first, prev: at.prev, recorded: b.commit.Recorded,
+		})
 	}
 }

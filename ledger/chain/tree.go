@@ -208,8 +208,8 @@ func (g *Growth) Inclusion(index uint64) ([]Hash, error) {
 	if index < g.from || index >= g.Tree.size {
 		return nil, fmt.Errorf("inclusion of %d in %d: not a new leaf", index, g.Tree.size)
 	}
-	var path []Hash
 	last := g.Tree.size - 1
+	path := make([]Hash, 0, bits.Len64(last))
 	for l := 0; last>>l > 0; l++ {
 		i := index >> l
 		switch {
