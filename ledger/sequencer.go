@@ -38,8 +38,8 @@ type sequencer struct {
 // batch is a commit being made.
 type batch struct {
 	commit Commit
-	arena  []byte // of the entries
-	ends   []int  // of each in arena
+	arena  []byte       // of the entries
+	ends   []int        // of each in arena
 	leaves []chain.Hash // the growth of the tree keeps them
 	keys   []chain.EventKey
 	named  []Naming

@@ -1,0 +1,120 @@
+package ledger_test
+
+import (
+	"io/fs"
+	"path/filepath"
+	"runtime/debug"
+	"syscall"
+	"testing"
+	"time"
+
+	"civicledger/ledger/book"
+	"civicledger/ledger/chain"
+	"civicledger/ledger/index"
+)
+
+// Sizes of the log at which BenchmarkLarge measures, in entries. It fills
+// about 9 GB of disk.
+const (
+	small = 1_000_000
+	large = 10_000_000
+	stage = 250_000 // how much is appended for one figure of the rate
+)
+
+// BenchmarkLarge appends ten million events in submissions of 1,000 and says
+// whether the cost of that grows with the log, what memory and disk it takes,
+// and how long the ledger takes to open afterwards. Run it with -benchtime 1x.
+func BenchmarkLarge(b *testing.B) {
+	r, g, dir := newDiskRig(b)
+	p := &load{rig: r, callers: 8, events: chain.MaxLines}
+	eventBytes := uint64(0)
+	// appendTo appends up to a size and returns the ratio to the bound over
+	// the last stage.
+	appendTo := func(size uint64) (ratio float64) {
+		for p.ledger.Head().Size < size && !b.Failed() {
+			subs := p.make(stage / chain.MaxLines)
+			for _, s := range subs {
+				for _, line := range s.Lines {
+					eventBytes += uint64(len(line))
+				}
+			}
+			g.sizes, p.took, p.latencies = g.sizes[:0], 0, p.latencies[:0]
+			p.record(b, subs)
+			bound, _ := writeBound(b, dir, g.sizes)
+			ratio = bound.Seconds() / p.took.Seconds()
+			b.Logf("%d entries: %.3f of the bound, %.0f events/s", p.ledger.Head().Size, ratio, float64(len(subs)*chain.MaxLines)/p.took.Seconds())
+		}
+		return ratio
+	}
+	for b.Loop() {
+		b.ReportMetric(appendTo(small), "of-bound-at-1M")
+		b.ReportMetric(settled(b), "anon-MB-at-1M")
+		b.ReportMetric(appendTo(large), "of-bound-at-10M")
+		b.ReportMetric(settled(b), "anon-MB-at-10M")
+		if err := p.ledger.Close(); err != nil {
+			b.Fatal(err)
+		}
+		disk := diskOf(b, filepath.Join(dir, book.Dir)) + diskOf(b, filepath.Join(dir, "index"))
+		b.ReportMetric(float64(disk-eventBytes)/float64(p.ledger.Head().Size), "extra-B/entry")
+		measureOpen(b, r, dir)
+	}
+}
+
+// settled is the memory that is resident once garbage and the events of the
+// benchmark are gone.
+func settled(b *testing.B) float64 {
+	debug.FreeOSMemory()
+	return anonymous(b)
+}
+
+// diskOf is what the files below a directory occupy, in bytes.
+func diskOf(b *testing.B, dir string) (total uint64) {
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		var st syscall.Stat_t
+		if err == nil && !d.IsDir() {
+			err = syscall.Stat(path, &st)
+		}
+		total += uint64(st.Blocks) * 512
+		return err
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return total
+}
+
+// measureOpen opens what was closed: the checksum pass of the index by itself,
+// and then everything.
+func measureOpen(b *testing.B, r *rig, dir string) {
+	x := openIndexIn(b, dir)
+	start := time.Now()
+	if err := x.Verify(); err != nil {
+		b.Fatal(err)
+	}
+	pass := time.Since(start)
+	if err := x.Close(); err != nil {
+		b.Fatal(err)
+	}
+	start = time.Now()
+	store, err := book.Open(dir, book.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	r.store, r.index = store, openIndexIn(b, dir)
+	r.open()
+	whole := time.Since(start)
+	if n := r.ledger.Head().Size; n < large {
+		b.Fatalf("%d entries after opening", n)
+	}
+	b.ReportMetric(whole.Seconds(), "open-s")
+	b.ReportMetric(pass.Seconds(), "checksum-pass-s")
+	b.ReportMetric((whole - pass).Seconds(), "open-beyond-pass-s")
+}
+
+func openIndexIn(b *testing.B, dir string) *index.Index {
+	x, err := index.Open(filepath.Join(dir, "index"), index.Options{Ledger: chain.Hash{1}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return x
+}
