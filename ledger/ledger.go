@@ -28,6 +28,8 @@ type Config struct {
 	Log         *slog.Logger
 	// QueueCount and QueueBytes bound the pool; 0 means 4,096 and 64 MB.
 	QueueCount, QueueBytes int
+	// Audit says how the ledger re-reads what it has written.
+	Audit AuditConfig
 	// Progress is told, during Open, how many entries were replayed of how many.
 	Progress func(done, total uint64)
 }
@@ -65,12 +67,17 @@ type Ledger struct {
 	current atomic.Pointer[view]
 	lag     *lag // what the index does not have yet
 	full    full // whether the disk has room
+	audit   audit
+	stats   stats
 
 	seq sequencer // owned by the sequencer's goroutine (by Open before it runs)
 
 	grownMu sync.Mutex
 	grown   chan struct{} // closed and replaced at each commit
 
+	// signing is held while a checkpoint is signed and shown, and while stopped
+	// is closed: so nothing is signed after that.
+	signing  sync.Mutex
 	stopOnce sync.Once
 	stopErr  error         // set before stopped is closed
 	stopped  chan struct{} // closed when nothing will be recorded any more
@@ -153,6 +160,8 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 		close(l.sequenced)
 		return l, nil
 	}
+	l.audit.begin(l, cfg.Audit)
+	l.audit.start()
 	l.work.Add(2)
 	go l.sequence()
 	go l.followIndex()
@@ -207,7 +216,9 @@ func (l *Ledger) stop(cause error) {
 			l.log.Error("ledger stopped", "cause", cause)
 		}
 		// Before anybody hears of it: who gets ErrStopped may ask Err why.
+		l.signing.Lock()
 		close(l.stopped)
+		l.signing.Unlock()
 		for _, p := range l.pool.shut(err) {
 			p.settle(nil, err)
 		}

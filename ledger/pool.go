@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"sync"
+	"time"
 
 	"civicledger/ledger/chain"
 )
@@ -15,6 +16,9 @@ type pending struct {
 	envelopes []chain.Envelope
 	named     []Naming // by index in the submission
 	sealed    int      // bound of its size in a frame
+
+	entered time.Time // when it asked for its place
+	stats   *stats    // told of what became of it
 
 	done    chan struct{} // closed once receipt, place or err is set
 	receipt *chain.Receipt
@@ -36,11 +40,13 @@ type placed struct {
 
 func (p *pending) settle(r *chain.Receipt, err error) {
 	p.receipt, p.err = r, err
+	p.stats.settled(p, err)
 	close(p.done)
 }
 
 func (p *pending) settlePlaced(at placed) {
 	p.placed = &at
+	p.stats.settled(p, nil)
 	close(p.done)
 }
 
@@ -181,4 +187,11 @@ func (q *pool) shut(err error) []*pending {
 	close(q.room)
 	q.room = make(chan struct{})
 	return left
+}
+
+// queued returns how many submissions wait, and their bound in bytes.
+func (q *pool) queued() (count, bytes int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.queue), q.bytes
 }

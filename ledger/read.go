@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"iter"
@@ -21,6 +22,9 @@ func (l *Ledger) Commits(from uint64) iter.Seq2[*Commit, error] {
 		for c, err := range l.store.Commits(from) {
 			if err == nil && c.Prev.Size >= size {
 				return
+			}
+			if errors.Is(err, ErrDamaged) {
+				l.condemn(mismatchOf(byReader, from, err))
 			}
 			if !yield(c, err) || err != nil {
 				return

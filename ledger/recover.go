@@ -331,6 +331,7 @@ func (r *recovery) toIndex(c *Commit, keys []chain.EventKey, full []chain.Tile) 
 	b := &IndexBatch{From: c.Prev.Size, To: c.Head.Size, Keys: keys, Tiles: full, Subjects: subjectsOf(c)}
 	if r.lagging {
 		r.l.lag.add(b)
+		r.l.audit.wrote(c)
 		return nil
 	}
 	if r.batch == nil {

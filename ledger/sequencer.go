@@ -216,6 +216,7 @@ func (l *Ledger) gather() error {
 		return nil
 	}
 	if s.open == nil {
+		l.audit.room()
 		b, err := l.begin()
 		if err != nil {
 			return err
@@ -358,7 +359,7 @@ func (b *batch) add(l *Ledger, p *pending) {
 func (l *Ledger) storeOpen() error {
 	b := l.seq.next()
 	if l.pool.empty() {
-		return l.wasStored(l.store.Commit(&b.commit))
+		return l.wasStored(l.commit(b))
 	}
 	l.storeBeside(b)
 	return nil
@@ -378,7 +379,16 @@ func (s *sequencer) next() *batch {
 
 func (l *Ledger) storeBeside(b *batch) {
 	l.seq.beside = true
-	go func() { l.seq.stored <- l.store.Commit(&b.commit) }()
+	go func() { l.seq.stored <- l.commit(b) }()
+}
+
+func (l *Ledger) commit(b *batch) error {
+	began := time.Now()
+	err := l.store.Commit(&b.commit)
+	if err == nil {
+		l.stats.commit(&b.commit, time.Since(began))
+	}
+	return err
 }
 
 // wasStored goes on where Store.Commit returned.
@@ -421,11 +431,17 @@ func (l *Ledger) publish(b *batch) (*chain.Growth, error) {
 	l.seq.head, l.seq.tree, l.seq.roster, l.seq.recorded = b.commit.Head, growth.Tree, b.roster, b.commit.Recorded
 	// Keys and tiles are readable from here before the index has them.
 	l.lag.add(&IndexBatch{From: b.commit.Prev.Size, To: b.commit.Head.Size, Keys: b.keys, Tiles: growth.Full, Subjects: b.named})
+	l.audit.wrote(&b.commit)
 	return growth, l.show()
 }
 
 // show signs the sequencer's state, saves the checkpoint and wakes followers.
 func (l *Ledger) show() error {
+	l.signing.Lock()
+	defer l.signing.Unlock()
+	if err := l.Err(); err != nil {
+		return err // found meanwhile: what is durable stays unsigned, and is judged on restart
+	}
 	checkpoint := chain.Checkpoint{Origin: l.origin, Size: l.seq.head.Size, Root: l.seq.tree.Root()}
 	signed, err := checkpoint.Sign(l.signer)
 	if err != nil {
@@ -434,6 +450,7 @@ func (l *Ledger) show() error {
 	if err := l.store.SaveCheckpoint(signed); err != nil {
 		return fmt.Errorf("save checkpoint of %d: %w", checkpoint.Size, err)
 	}
+	l.stats.signed.Store(time.Now().UnixNano())
 	l.current.Store(&view{head: l.seq.head, tree: l.seq.tree, roster: l.seq.roster, checkpoint: signed})
 	l.grownMu.Lock()
 	close(l.grown)

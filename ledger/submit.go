@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"time"
 
 	"civicledger/ledger/chain"
 )
@@ -22,6 +23,14 @@ type Wait = func(ctx context.Context) (*chain.Receipt, error)
 // A submission that is on the log already, whole and with the same bytes,
 // gets a receipt for the same place.
 func (l *Ledger) Submit(ctx context.Context, sub *chain.Submission) (Wait, error) {
+	wait, err := l.submit(ctx, sub)
+	if err != nil {
+		l.stats.turnedAway(err)
+	}
+	return wait, err
+}
+
+func (l *Ledger) submit(ctx context.Context, sub *chain.Submission) (Wait, error) {
 	if l.readOnly {
 		return nil, ErrReadOnly
 	}
@@ -39,6 +48,7 @@ func (l *Ledger) enter(ctx context.Context, p *pending) (Wait, error) {
 	if err := l.full.refuses(); err != nil {
 		return nil, err
 	}
+	p.entered, p.stats = time.Now(), &l.stats
 	if err := l.pool.enter(ctx, p); err != nil {
 		return nil, err
 	}

@@ -1,12 +1,16 @@
 package book
 
 import (
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"iter"
 	"os"
 	"sort"
 
 	"civicledger/ledger"
+	"civicledger/ledger/chain"
 	"civicledger/ledger/frame"
 )
 
@@ -51,19 +55,28 @@ type reader struct {
 func (r *reader) segment(i int) (goOn bool, err error) {
 	s := r.view.segments[i]
 	name := frame.SegmentName(s.first)
-	file, err := os.Open(r.book.path(name))
-	if err != nil {
-		return false, err
-	}
-	defer file.Close()
-	r.passed = nil
 	start := s.marks.before(r.from)
 	end, next := r.view.end, r.view.head
 	if i+1 < len(r.view.segments) {
 		end, next = s.size, r.view.segments[i+1].header.Prev
 	}
 	w := walker{head: start.head, file: relative(name)}
+	r.passed = nil
+	file, err := os.Open(r.book.path(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, cut(&w, 0, next, "the file is not there any more")
+	}
+	if err != nil {
+		return false, err
+	}
+	defer file.Close()
+	if err := r.header(s, &w, file, start.offset); err != nil {
+		return false, err
+	}
 	for st, err := range w.walk(file, start.offset, end) {
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			return false, cut(&w, w.end, next, "the file is shorter than what was written to it")
+		}
 		if err != nil {
 			return false, err
 		}
@@ -75,6 +88,26 @@ func (r *reader) segment(i int) (goOn bool, err error) {
 		return r.ended(&w, end, next.Size)
 	}
 	return true, nil
+}
+
+// header compares a segment's header, on the way past it, with the one that was
+// read or written before. A read-only book may have had to guess it.
+func (r *reader) header(s *segment, w *walker, file *os.File, from int64) error {
+	if from != frame.SegmentHeaderSize || r.book.options.ReadOnly {
+		return nil
+	}
+	h, err := frame.ReadSegmentHeader(file)
+	if errors.Is(err, frame.ErrFrame) || (err == nil && h != s.header) {
+		return damaged(w.damage(0, "the segment's header is not the one that was written"))
+	}
+	return err
+}
+
+// cut is the damage of a file that lost all from an offset on.
+func cut(w *walker, offset int64, next chain.Head, reason string) error {
+	d := w.damage(offset, reason)
+	d.Last = max(d.Last, next.Size-1)
+	return damaged(d)
 }
 
 // ended judges a segment whose frames do not reach the next one.

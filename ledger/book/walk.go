@@ -25,6 +25,7 @@ type step struct {
 // before it.
 type walker struct {
 	head chain.Head // behind the last frame
+	end  int64      // where that frame ends; 0 before the first
 	file string
 }
 
@@ -76,7 +77,7 @@ func (w *walker) pass(part frame.Part, bad *ledger.Damage, yield func(step, erro
 			return true
 		}
 	}
-	w.head = f.Head
+	w.head, w.end = f.Head, part.Offset+part.Length
 	return yield(step{offset: part.Offset, frame: f}, nil)
 }
 

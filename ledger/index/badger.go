@@ -48,7 +48,7 @@ func profile(dir string, opts Options) badger.Options {
 // openBadger opens the database after checking what Badger itself does not
 // survive: a bad table ends the process, or is passed over.
 func openBadger(dir string, opts Options) (db *badger.DB, err error) {
-	if err := checkTables(dir); err != nil {
+	if err := checkTables(dir, nil); err != nil {
 		return nil, err
 	}
 	lock, err := lockDir(dir, opts.ReadOnly)

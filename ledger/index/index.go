@@ -250,17 +250,22 @@ func syncFile(path string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-// Verify reads every table and page and compares their checksums: what a disk changed
-// since Open, Badger would serve as it is. The error wraps ErrCorrupt. It may
-// run beside everything else.
-func (x *Index) Verify() error {
+// Verify reads every table and page and compares their checksums: what a disk
+// changed in a table since Open, Badger would serve as it is. The error wraps
+// ErrCorrupt. It may run beside everything else.
+func (x *Index) Verify() error { return x.VerifyPaced(nil) }
+
+// VerifyPaced is Verify for somebody who has time: after each table (some
+// megabytes) it tells pace how many bytes were read, and it ends without an
+// error when pace answers false. Close waits for it.
+func (x *Index) VerifyPaced(pace func(size int64) bool) error {
 	if err := x.enter(); err != nil {
 		return err
 	}
 	defer x.closing.RUnlock()
-	err := checkTables(x.dir)
+	err := checkTables(x.dir, pace)
 	if err == nil {
-		err = x.checkPages(x.position.Load())
+		err = x.checkPages(x.position.Load(), pace)
 	}
 	if err != nil {
 		return fmt.Errorf("verify index: %w", err)
@@ -270,19 +275,28 @@ func (x *Index) Verify() error {
 
 // checkPages verifies all pages that are full at a position; those are not
 // written again.
-func (x *Index) checkPages(position uint64) error {
+func (x *Index) checkPages(position uint64, pace func(size int64) bool) error {
 	full := position / chain.TileWidth
 	for _, p := range []*pages{x.keys, x.tiles} {
-		count, err := p.scan(full, func(uint64, []byte) {})
-		if err == nil && count < full*chain.TileWidth {
+		goesOn := true
+		count, err := p.scan(full, func(n uint64, _ []byte) bool {
+			if pace != nil && n%pacePages == pacePages-1 {
+				goesOn = pace(int64(pacePages * p.pageSize()))
+			}
+			return goesOn
+		})
+		if err == nil && goesOn && count < full*chain.TileWidth {
 			err = damaged("%s: page %d: %w", p.name, count/chain.TileWidth, errNoPage)
 		}
-		if err != nil {
+		if err != nil || !goesOn {
 			return err
 		}
 	}
 	return nil
 }
+
+// pacePages is after how many pages pace is told.
+const pacePages = 256
 
 // Close makes everything durable and releases it; it may be called twice.
 func (x *Index) Close() error {

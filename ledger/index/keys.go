@@ -116,13 +116,14 @@ func (x *Index) writeKeys(from uint64, keys []chain.EventKey) (*tail, error) {
 func (x *Index) loadKeys(until uint64) (uint64, error) {
 	x.table = newKeyTable()
 	last := &tail{}
-	_, err := x.keys.scan((until+chain.TileWidth-1)/chain.TileWidth, func(n uint64, items []byte) {
+	_, err := x.keys.scan((until+chain.TileWidth-1)/chain.TileWidth, func(n uint64, items []byte) bool {
 		at := n * chain.TileWidth
 		items = items[:min(uint64(len(items)), (until-at)*uint64(keySize))]
 		last = &tail{page: n, keys: append(make([]byte, 0, cap(last.keys)), items...)}
 		for ; len(items) > 0; items, at = items[keySize:], at+1 {
 			x.table.add(items[:keySize], at)
 		}
+		return true
 	})
 	x.tail.Store(last)
 	return last.page*chain.TileWidth + uint64(len(last.keys)/keySize), err

@@ -125,9 +125,10 @@ func (p *pages) read(n uint64, buf []byte) ([]byte, error) {
 const scanPages = 128
 
 // scan reads the first pages of the file, at most until, and calls f with each
-// that is as it was written, up to the first that is not. It returns the number
-// of items in them; only the last page may hold less than all.
-func (p *pages) scan(until uint64, f func(n uint64, items []byte)) (count uint64, err error) {
+// that is as it was written, up to the first that is not or for which f is
+// false. It returns the number of items in them; only the last page may hold
+// less than all.
+func (p *pages) scan(until uint64, f func(n uint64, items []byte) bool) (count uint64, err error) {
 	buf := make([]byte, scanPages*p.pageSize())
 	for n := uint64(0); n < until; {
 		part := buf[:min(scanPages, until-n)*uint64(p.pageSize())]
@@ -140,9 +141,9 @@ func (p *pages) scan(until uint64, f func(n uint64, items []byte)) (count uint64
 			if err != nil {
 				return count, nil
 			}
-			f(n, items)
+			goOn := f(n, items)
 			count += uint64(len(items) / p.itemSize)
-			if n++; count < n*chain.TileWidth {
+			if n++; !goOn || count < n*chain.TileWidth {
 				return count, nil
 			}
 		}

@@ -18,13 +18,15 @@ import (
 // checkTables verifies every table that is in use. Badger does so too, but in
 // a goroutine of its own, where a flipped length is a panic that nobody can
 // recover, and log.Fatal where a footer points out of the file.
-func checkTables(dir string) error {
+//
+// After each table pace is told its size; where it answers false, the check ends.
+func checkTables(dir string, pace func(size int64) bool) error {
 	names, err := tablesOf(dir)
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		err := checkTable(filepath.Join(dir, name))
+		size, err := checkTable(filepath.Join(dir, name))
 		// Compacted away since the list was made; if it is missing for
 		// another reason, badger.Open says so.
 		if errors.Is(err, fs.ErrNotExist) {
@@ -32,6 +34,9 @@ func checkTables(dir string) error {
 		}
 		if err != nil {
 			return err
+		}
+		if pace != nil && !pace(size) {
+			return nil
 		}
 	}
 	return nil
@@ -81,10 +86,10 @@ func removeUnborn(dir string) error {
 	return nil
 }
 
-func checkTable(path string) (err error) {
+func checkTable(path string) (size int64, err error) {
 	data, err := mapFile(path)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer func() {
 		if p := recover(); p != nil {
@@ -92,18 +97,19 @@ func checkTable(path string) (err error) {
 		}
 		err = errors.Join(err, syscall.Munmap(data))
 	}()
+	size = int64(len(data))
 	if err := checkFooter(data); err != nil {
-		return damaged("table %s: %w", filepath.Base(path), err)
+		return size, damaged("table %s: %w", filepath.Base(path), err)
 	}
 	opts := table.Options{ChkMode: options.OnTableRead, Compression: options.None, BlockSize: blockSize}
 	t, err := table.OpenInMemoryTable(data, 1, &opts)
 	if err != nil {
-		return damaged("table %s: %w", filepath.Base(path), err)
+		return size, damaged("table %s: %w", filepath.Base(path), err)
 	}
 	if err := t.VerifyChecksum(); err != nil {
-		return damaged("table %s: %w", filepath.Base(path), err)
+		return size, damaged("table %s: %w", filepath.Base(path), err)
 	}
-	return nil
+	return size, nil
 }
 
 func mapFile(path string) ([]byte, error) {
