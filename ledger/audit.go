@@ -67,6 +67,7 @@ func (l *Ledger) Audited() Audited {
 type audit struct {
 	l              *Ledger
 	distance, rate int64
+	retry          time.Duration // before a read that failed is tried again
 
 	near walk
 	far  walk
@@ -83,7 +84,7 @@ type audit struct {
 // begin prepares the walks: the near one stands where Open ended, which has
 // read and checked what is above the stored checkpoint.
 func (a *audit) begin(l *Ledger, cfg AuditConfig) {
-	a.l, a.distance, a.rate, a.moved = l, cfg.Distance, cfg.Rate, make(chan struct{}, 1)
+	a.l, a.distance, a.rate, a.retry, a.moved = l, cfg.Distance, cfg.Rate, auditRetry, make(chan struct{}, 1)
 	a.near.found, a.far.found = byNear, byFar
 	a.written.Store(0)
 	v := l.current.Load()
@@ -146,28 +147,31 @@ func (a *audit) followNear() {
 
 // goRound is the far walk, round after round.
 func (a *audit) goRound() {
-	for {
-		began := time.Now()
-		for done := false; !done; {
-			var size int64
-			step := func() (err error) {
-				size, done, err = a.stepFar()
-				return err
-			}
-			if !a.try(&a.far, step) || !a.pace(size) {
-				return
-			}
+	for a.round() && a.pause(farRest) {
+	}
+}
+
+// round reads the whole book and the index once; it is false when the walk has
+// to end.
+func (a *audit) round() bool {
+	began := time.Now()
+	for done := false; !done; {
+		var size int64
+		step := func() (err error) {
+			size, done, err = a.stepFar()
+			return err
 		}
-		if !a.try(&a.far, a.verifyIndex) {
-			return
-		}
-		a.took.Store(int64(time.Since(began)))
-		a.ended.Store(time.Now().UnixMilli())
-		a.rounds.Add(1)
-		if !a.pause(farRest) {
-			return
+		if !a.try(&a.far, step) || !a.pace(size) {
+			return false
 		}
 	}
+	if !a.try(&a.far, a.verifyIndex) {
+		return false
+	}
+	a.took.Store(int64(time.Since(began)))
+	a.ended.Store(time.Now().UnixMilli())
+	a.rounds.Add(1)
+	return true
 }
 
 // try takes a step of a walk. Bytes that are wrong stop the ledger at once. A
@@ -186,7 +190,7 @@ func (a *audit) try(w *walk, step func() error) bool {
 			return false
 		}
 		a.l.log.Warn("the self-audit could not read, and tries again", "cause", err)
-		if !a.pause(auditRetry) {
+		if !a.pause(a.retry) {
 			return false
 		}
 	}
@@ -309,5 +313,9 @@ func (a *audit) verifyIndex() error {
 	if !ok {
 		return nil
 	}
-	return v.VerifyPaced(a.pace)
+	err := v.VerifyPaced(a.pace)
+	if err == nil || errors.Is(err, ErrClosed) {
+		return err
+	}
+	return &Mismatch{Found: byFar, Damage: Damage{Reason: err.Error()}, Index: true}
 }

@@ -15,3 +15,19 @@ func (l *Ledger) SubmitVerified(ctx context.Context, sub *chain.Submission) (Wai
 	}
 	return l.enter(ctx, p)
 }
+
+// AuditNear takes one step of the near walk, as its goroutine does.
+func (l *Ledger) AuditNear() {
+	l.audit.retry = 0
+	l.audit.try(&l.audit.near, l.audit.stepNear)
+}
+
+// AuditRound takes the far walk round the whole book once, without its pace.
+func (l *Ledger) AuditRound() {
+	a := &l.audit
+	a.retry, a.rate = 0, 1<<40
+	a.round()
+}
+
+// Condemn is what whoever finds a mismatch does.
+func (l *Ledger) Condemn(m *Mismatch) { l.condemn(m) }

@@ -10,11 +10,17 @@ import (
 // elsewhere may still be read.
 type Mismatch struct {
 	Found  string // by whom: the near walk, the far walk, a reader
-	Damage Damage // Damage.File is empty where the bytes are not in a file of the book
+	Damage Damage // Damage.File is empty where the place is not known
+	// Index says that no entry is wrong but a file of the index, which can be made
+	// again; Damage has only the reason then.
+	Index bool
 }
 
 func (m *Mismatch) Error() string {
 	d := &m.Damage
+	if m.Index {
+		return fmt.Sprintf("%s found that the index is not what was written: %s", m.Found, d.Reason)
+	}
 	which := fmt.Sprintf("entry %d is", d.First)
 	if d.Last > d.First {
 		which = fmt.Sprintf("entries %d to %d are", d.First, d.Last)

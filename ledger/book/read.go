@@ -3,14 +3,12 @@ package book
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"iter"
 	"os"
 	"sort"
 
 	"civicledger/ledger"
-	"civicledger/ledger/chain"
 	"civicledger/ledger/frame"
 )
 
@@ -64,7 +62,9 @@ func (r *reader) segment(i int) (goOn bool, err error) {
 	r.passed = nil
 	file, err := os.Open(r.book.path(name))
 	if errors.Is(err, fs.ErrNotExist) {
-		return false, cut(&w, 0, next, "the file is not there any more")
+		d := w.damage(0, "the file is not there any more")
+		d.Last = max(d.Last, next.Size-1)
+		return false, damaged(d)
 	}
 	if err != nil {
 		return false, err
@@ -73,10 +73,14 @@ func (r *reader) segment(i int) (goOn bool, err error) {
 	if err := r.header(s, &w, file, start.offset); err != nil {
 		return false, err
 	}
+	// A file that was cut is read as far as it goes: so the entries before the
+	// cut are given, and the first one behind it is named.
+	info, err := file.Stat()
+	if err != nil {
+		return false, err
+	}
+	end = min(end, info.Size())
 	for st, err := range w.walk(file, start.offset, end) {
-		if errors.Is(err, io.ErrUnexpectedEOF) {
-			return false, cut(&w, w.end, next, "the file is shorter than what was written to it")
-		}
 		if err != nil {
 			return false, err
 		}
@@ -101,13 +105,6 @@ func (r *reader) header(s *segment, w *walker, file *os.File, from int64) error 
 		return damaged(w.damage(0, "the segment's header is not the one that was written"))
 	}
 	return err
-}
-
-// cut is the damage of a file that lost all from an offset on.
-func cut(w *walker, offset int64, next chain.Head, reason string) error {
-	d := w.damage(offset, reason)
-	d.Last = max(d.Last, next.Size-1)
-	return damaged(d)
 }
 
 // ended judges a segment whose frames do not reach the next one.

@@ -25,7 +25,6 @@ type step struct {
 // before it.
 type walker struct {
 	head chain.Head // behind the last frame
-	end  int64      // where that frame ends; 0 before the first
 	file string
 }
 
@@ -77,7 +76,7 @@ func (w *walker) pass(part frame.Part, bad *ledger.Damage, yield func(step, erro
 			return true
 		}
 	}
-	w.head, w.end = f.Head, part.Offset+part.Length
+	w.head = f.Head
 	return yield(step{offset: part.Offset, frame: f}, nil)
 }
 
