@@ -14,7 +14,7 @@ const (
 	// be behind what is durable.
 	DefaultAuditDistance = 64 << 20
 	// DefaultAuditRate is the pace of the far walk in bytes of entries a second.
-	DefaultAuditRate = 4 << 20
+	DefaultAuditRate = 4_000_000
 )
 
 const (

@@ -60,6 +60,8 @@ type Ledger struct {
 	suite    *suite.Suite
 	origin   string
 	readOnly bool
+	// unreadable is set by Open, read-only, where damage ends what is shown.
+	unreadable error
 	clock    Clock
 	log      *slog.Logger
 
@@ -191,6 +193,10 @@ func (l *Ledger) Roster() *roster.Roster { return l.current.Load().roster }
 // Checkpoint returns the newest signed checkpoint; the caller does not change
 // it.
 func (l *Ledger) Checkpoint() []byte { return l.current.Load().checkpoint }
+
+// Unreadable returns the damage because of which a ledger opened read-only shows
+// fewer entries than its checkpoint signs, nil if it shows all.
+func (l *Ledger) Unreadable() error { return l.unreadable }
 
 // Stopped is closed when the ledger records nothing more; Err says why.
 func (l *Ledger) Stopped() <-chan struct{} { return l.stopped }

@@ -50,7 +50,7 @@ func (l *Ledger) recover(ctx context.Context, cfg Config) error {
 	err = r.run(ctx)
 	if l.readOnly && errors.Is(err, ErrDamaged) && l.seq.head.Size > 0 {
 		l.log.Warn("reading only what stands before the damage", "entries", l.seq.head.Size, "of", r.until, "cause", err)
-		err = nil
+		l.unreadable, err = err, nil
 	}
 	if err != nil {
 		return err

@@ -28,6 +28,9 @@ type Log interface {
 	Timeline(subject string, from uint64, limit int) ([]uint64, error)
 	// Err is why the ledger stopped by itself, nil while it runs.
 	Err() error
+	// Full is why nothing is taken in for want of room on the disk, nil while there
+	// is room.
+	Full() error
 }
 
 // Tables is the reading side of the projections. *projections.Runner is one.
@@ -50,6 +53,7 @@ type Desk struct {
 	tables Tables
 	began  uint64 // entries that were on the log when the Desk opened
 	newest atomic.Pointer[newest]
+	end    atomic.Pointer[error] // why the tables follow no further
 }
 
 // newest remembers when the last entry of a head was recorded: reading it from
@@ -76,16 +80,43 @@ func (d *Desk) Await(ctx context.Context, index uint64, patience time.Duration) 
 	return &Behind{Want: index, Have: d.tables.View().AsOf().Size, Head: d.log.Head().Size}
 }
 
-// Ready says whether answers rest on at least what was on the log when the
-// Desk opened, and the ledger runs.
-func (d *Desk) Ready() error {
+// TablesEnd tells the Desk that the tables follow the log no further, and why:
+// behind damage nothing can be read. Answers rest on what stands before it.
+func (d *Desk) TablesEnd(cause error) { d.end.Store(&cause) }
+
+// Health returns why the ledger does not do what it should, nil while it does.
+// A full disk is no such reason: nothing is lost and it goes on by itself.
+func (d *Desk) Health() error {
 	if err := d.log.Err(); err != nil {
 		return fmt.Errorf("the ledger has stopped: %w", err)
 	}
-	if have := d.tables.View().AsOf().Size; have < d.began {
-		return fmt.Errorf("the tables are being built: %d of %d entries are applied", have, d.began)
-	}
 	return nil
+}
+
+// Ready says whether answers rest on at least what was on the log when the
+// Desk opened, and the ledger runs. Where the log cannot be read that far they
+// rest on what can be read. The note says what restricts a Desk that is ready.
+func (d *Desk) Ready() (note string, err error) {
+	if err := d.Health(); err != nil {
+		return "", err
+	}
+	have := d.tables.View().AsOf().Size
+	end := d.end.Load()
+	switch {
+	case end != nil:
+		return fmt.Sprintf("answers rest on the first %d entries: %v", have, *end), nil
+	case have < d.began:
+		return "", fmt.Errorf("the tables are being built: %d of %d entries are applied", have, d.began)
+	}
+	return d.Restricted(), nil
+}
+
+// Restricted says what a healthy ledger does not do for now, or nothing.
+func (d *Desk) Restricted() string {
+	if err := d.log.Full(); err != nil {
+		return fmt.Sprintf("reading only, nothing is taken in: %v", err)
+	}
+	return ""
 }
 
 // asOf is what an answer from the tables rests on.

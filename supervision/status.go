@@ -10,7 +10,8 @@ type Status struct {
 	Applied uint64 `json:"applied" doc:"Entries in the tables that answer."`
 	Lag     uint64 `json:"lag" doc:"Entries on the log that are not in the tables yet."`
 	Running bool   `json:"running" doc:"False once the ledger stopped by itself: it answers, and takes nothing in."`
-	Stopped string `json:"stopped,omitzero" doc:"Why it stopped."`
+	Stopped string `json:"stopped,omitzero" doc:"Why it stopped. Where stored bytes are not what was signed, it names the entries."`
+	Waiting string `json:"waiting,omitzero" doc:"Why a running ledger takes nothing in for now: the disk is nearly full. Submissions wait on the bus."`
 }
 
 // Status says how the ledger and its tables are. The version is the caller's.
@@ -23,6 +24,9 @@ func (d *Desk) Status(version string) (*Answer[Status], error) {
 	s := Status{Origin: origin, Version: version, Size: size, Applied: asOf.Size, Lag: size - asOf.Size, Running: true}
 	if err := d.log.Err(); err != nil {
 		s.Running, s.Stopped = false, err.Error()
+	}
+	if err := d.log.Full(); err != nil && s.Running {
+		s.Waiting = err.Error()
 	}
 	return &Answer[Status]{AsOf: asOf, Item: s}, nil
 }

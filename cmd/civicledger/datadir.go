@@ -122,7 +122,7 @@ func writeFileDurably(path, text string) error {
 }
 
 // openLedger opens the ledger in d, for writing or for reading only.
-func (d dataDir) openLedger(ctx context.Context, readOnly bool, log *slog.Logger) (*ledger.Ledger, error) {
+func (d dataDir) openLedger(ctx context.Context, readOnly bool, audit ledger.AuditConfig, log *slog.Logger) (*ledger.Ledger, error) {
 	if ok, err := d.exists(); err != nil || !ok {
 		return nil, errors.Join(err, fmt.Errorf("%s holds no ledger: create one with civicledger init --data %s --origin NAME", d, d))
 	}
@@ -140,7 +140,7 @@ func (d dataDir) openLedger(ctx context.Context, readOnly bool, log *slog.Logger
 	}
 	l, err := ledger.Open(ctx, ledger.Config{
 		Store: store, Index: idx, Signer: logKey, VerifierKey: logKey.VerifierKey(),
-		ReadOnly: readOnly, Log: log, Progress: replayProgress(log),
+		ReadOnly: readOnly, Audit: audit, Log: log, Progress: replayProgress(log),
 	})
 	if err != nil {
 		return nil, errors.Join(err, idx.Close(), store.Close())

@@ -32,6 +32,8 @@ type node struct {
 	log    *slog.Logger
 	ledger *ledger.Ledger
 	tables *projections.Runner
+	desk   *supervision.Desk
+	intake *bus.Intake // nil when read-only
 	broker *bus.Server // nil with an existing broker, or read-only
 	conn   *bus.Conn   // nil when read-only
 	http   net.Listener
@@ -59,10 +61,22 @@ func runNode(ctx context.Context, s serving, log *slog.Logger, ready func(*node)
 	}
 	select {
 	case <-ctx.Done():
+		if n.damaged() {
+			return badNews("stopped while damaged: %v\n%s", n.ledger.Err(), damageCure)
+		}
 		return nil
 	case err := <-n.failed:
 		return stoppedError(err)
 	}
+}
+
+// damaged says that the ledger has stopped because stored bytes are not what
+// was signed. The node then goes on answering, and /healthz says what is wrong:
+// nothing is signed or taken in, and what is whole may be read. For every other
+// reason to stop, the cure is to start again, so the node ends.
+func (n *node) damaged() bool {
+	var m *ledger.Mismatch
+	return errors.As(n.ledger.Err(), &m)
 }
 
 func (n *node) start(ctx context.Context) error {
@@ -71,13 +85,14 @@ func (n *node) start(ctx context.Context) error {
 		return err
 	}
 	dir := dataDir(n.data)
-	if n.ledger, err = dir.openLedger(ctx, n.readOnly, n.log); err != nil {
+	if n.ledger, err = dir.openLedger(ctx, n.readOnly, n.audit(), n.log); err != nil {
 		return err
 	}
 	n.tables, err = projections.New(n.ledger, funds.New(), credit.New(), charity.New(), lottery.New(), agencies.New())
 	if err != nil {
 		return err
 	}
+	n.desk = supervision.New(n.ledger, n.tables)
 	n.run("projections", func() error { return n.project(ctx) })
 	if !n.readOnly {
 		if err := n.takeIn(ctx, dir); err != nil {
@@ -107,18 +122,24 @@ func (n *node) start(ctx context.Context) error {
 	return nil
 }
 
-// project follows the log. Where it is damaged, the tables end: read-only, they
-// go on answering from what stands before it.
+// audit is how the ledger re-reads what it wrote.
+func (s *serving) audit() ledger.AuditConfig {
+	return ledger.AuditConfig{Distance: ledger.DefaultAuditDistance, Rate: int64(s.auditRate * 1e6)}
+}
+
+// project follows the log. Where it is damaged, the tables end, and go on
+// answering from what stands before it.
 func (n *node) project(ctx context.Context) error {
+	if err := n.tables.CatchUp(ctx); err == nil && n.ledger.Unreadable() != nil {
+		n.desk.TablesEnd(n.ledger.Unreadable())
+	}
 	err := n.tables.Run(ctx)
 	if !errors.Is(err, ledger.ErrDamaged) {
 		return err
 	}
-	if n.readOnly {
-		n.log.Warn("answers rest on the entries before the damage", "entries", n.tables.View().AsOf().Size, "cause", err)
-		return nil
-	}
-	return fmt.Errorf("%w\n%s", err, damageCure)
+	n.log.Warn("answers rest on the entries before the damage", "entries", n.tables.View().AsOf().Size, "cause", err)
+	n.desk.TablesEnd(err)
+	return nil
 }
 
 // takeIn starts what writes: the bus, the intake and the closing of days.
@@ -130,20 +151,37 @@ func (n *node) takeIn(ctx context.Context, dir dataDir) error {
 	if err := n.connect(ctx, dir); err != nil {
 		return err
 	}
-	intake := bus.NewIntake(bus.IntakeConfig{
+	n.intake = bus.NewIntake(bus.IntakeConfig{
 		Conn: n.conn, Ledger: n.ledger, Origin: n.ledger.Origin(), Suite: n.ledger.Suite(),
 		VerifierKey: logKey.VerifierKey(), Logger: n.log,
 	})
-	n.run("intake", func() error { return intake.Run(ctx) })
+	n.run("intake", func() error { return n.move(ctx) })
 	n.run("days", func() error { closeDays(ctx, n.ledger, operator, n.log); return nil })
 	n.run("ledger", func() error {
 		select {
 		case <-n.ledger.Stopped():
+			if n.damaged() {
+				n.log.Error("nothing is signed or taken in any more; what is whole is still answered", "cure", damageCure)
+				return nil
+			}
 			return n.ledger.Err()
 		case <-ctx.Done():
 			return nil
 		}
 	})
+	return nil
+}
+
+// move takes submissions in until the ledger stops; when it does over damage,
+// senders are told, and what they sent stays in the queue.
+func (n *node) move(ctx context.Context) error {
+	err := n.intake.Run(ctx)
+	if err == nil || !n.damaged() {
+		return err
+	}
+	if err := n.intake.SayStopped(ctx, n.ledger.Err()); err != nil {
+		n.log.Warn("senders are not told that the ledger is damaged", "cause", err)
+	}
 	return nil
 }
 
@@ -170,11 +208,13 @@ func (n *node) connect(ctx context.Context, dir dataDir) error {
 
 func (n *node) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/", httpapi.New(httpapi.Config{Desk: supervision.New(n.ledger, n.tables), Version: version(), Log: n.log}))
+	m := newMetrics(&served{ledger: n.ledger, tables: n.tables, intake: n.intake, data: n.data, log: n.log})
+	mux.Handle("GET /metrics", m.page(n.log))
+	mux.Handle("/", httpapi.New(httpapi.Config{Desk: n.desk, Version: version(), Log: n.log}))
 	log := tiles.New(n.ledger, n.log)
 	mux.Handle("/checkpoint", log)
 	mux.Handle("/tile/", log)
-	return mux
+	return m.count(mux)
 }
 
 // run starts a part; the first that fails ends the node.

@@ -159,8 +159,11 @@ func (q *asking) status() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return one(cmd, q, "/v1/status", func(out io.Writer, s *supervision.Status) {
 				state := "running"
-				if !s.Running {
+				switch {
+				case !s.Running:
 					state = "stopped: " + s.Stopped
+				case s.Waiting != "":
+					state = "running, takes nothing in: " + s.Waiting
 				}
 				facts(out, [][2]any{
 					{"origin", s.Origin},

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"syscall"
 	"testing"
 	"time"
@@ -38,6 +41,7 @@ func scriptParams() testscript.Params {
 			"kill9": func(ts *testscript.TestScript, _ bool, _ []string) { scriptEnd(ts, syscall.SIGKILL) },
 			"flip":  scriptFlip,
 			"fetch": scriptFetch,
+			"await": scriptAwait,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Values[serverKey{}] = &scriptServer{}
@@ -46,13 +50,45 @@ func scriptParams() testscript.Params {
 	}
 }
 
-// scriptFetch asks for a URL and fails unless the answer is 200.
+// scriptFetch asks for a URL, fails unless the answer is 200, and keeps it in a
+// file: fetch URL [FILE].
 func scriptFetch(ts *testscript.TestScript, _ bool, args []string) {
 	resp, err := http.Get(args[0])
 	ts.Check(err)
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		ts.Fatalf("%s: %s", args[0], resp.Status)
+	}
+	if len(args) > 1 {
+		body, err := io.ReadAll(resp.Body)
+		ts.Check(err)
+		ts.Check(os.WriteFile(ts.MkAbs(args[1]), body, 0o644))
+	}
+}
+
+// scriptAwait asks for a URL until the answer has a status and a line that
+// matches: await URL CODE PATTERN.
+func scriptAwait(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("usage: await URL CODE PATTERN")
+	}
+	wanted, err := regexp.Compile("(?m)" + args[2])
+	ts.Check(err)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		resp, err := http.Get(args[0])
+		ts.Check(err)
+		body, err := io.ReadAll(resp.Body)
+		ts.Check(errors.Join(err, resp.Body.Close()))
+		if fmt.Sprint(resp.StatusCode) == args[1] && wanted.Match(body) {
+			ts.Logf("%s", wanted.Find(body))
+			return
+		}
+		if time.Since(processStart) > 5*time.Minute {
+			ts.Fatalf("%s stays at %d %s", args[0], resp.StatusCode, body)
+		}
+		<-tick.C
 	}
 }
 
@@ -139,8 +175,11 @@ func scriptFlip(ts *testscript.TestScript, _ bool, args []string) {
 		data, err := os.ReadFile(name)
 		ts.Check(err)
 		if at := bytes.Index(data, []byte(args[1])); at >= 0 {
-			data[at+len(args[1])/2] ^= 1
-			ts.Check(os.WriteFile(name, data, 0o644))
+			at += len(args[1]) / 2
+			f, err := os.OpenFile(name, os.O_WRONLY, 0) // in place: a server may have it open
+			ts.Check(err)
+			_, err = f.WriteAt([]byte{data[at] ^ 1}, int64(at))
+			ts.Check(errors.Join(err, f.Close()))
 			return
 		}
 	}

@@ -23,6 +23,7 @@ type serving struct {
 	ready     string // file that says where it answers, once it does
 	insecure  bool
 	verbose   bool
+	auditRate float64 // MB/s of the self-audit's far walk; 0: none
 }
 
 func newServeCommand() *cobra.Command {
@@ -32,7 +33,12 @@ func newServeCommand() *cobra.Command {
 		Short: "Serve a ledger: take submissions from the bus, answer and be verified over HTTP",
 		Long: `Opens the ledger in DIR, checks what a crash may have left, starts the embedded
 message bus (or connects to an existing NATS server with JetStream), and serves the
-API under /v1 and the log under /checkpoint and /tile. Ctrl-C stops it cleanly.
+API under /v1, the log under /checkpoint and /tile, and how it is under /healthz,
+/readyz and /metrics. Ctrl-C stops it cleanly.
+
+While it runs it re-reads what it has written: everything new at once, and the whole
+book again and again at --audit-rate. Where bytes are not what was signed it signs
+nothing more, names the entries on /healthz, and goes on answering.
 
 A ledger whose book is damaged starts only with --read-only: it then takes no
 submissions and answers from what stands before the damage.`,
@@ -65,11 +71,16 @@ func (s *serving) flags(cmd *cobra.Command) {
 	f.StringVar(&s.busURL, "bus", "", "URL of an existing NATS server with JetStream, instead of the embedded one")
 	f.StringVar(&s.ready, "ready", "", "write the addresses as JSON to this file once everything answers")
 	f.BoolVar(&s.insecure, "insecure", false, "allow listening beyond loopback although nobody is asked who he is")
+	f.Float64Var(&s.auditRate, "audit-rate", float64(ledger.DefaultAuditRate)/1e6, "MB/s at which the whole book is re-read, again and again; 0: only what is new is")
 	f.BoolVar(&s.verbose, "verbose", false, "log more")
 }
 
-// check refuses to show a ledger to the network by accident.
+// check refuses what cannot be meant, and to show a ledger to the network by
+// accident.
 func (s *serving) check() error {
+	if s.auditRate < 0 {
+		return fmt.Errorf("--audit-rate %g is less than nothing", s.auditRate)
+	}
 	for _, address := range []string{s.listen, s.busListen} {
 		host, _, err := net.SplitHostPort(address)
 		if err != nil {

@@ -22,6 +22,9 @@ type About struct {
 	Origin      string `json:"origin"`
 	Suite       string `json:"suite"`
 	VerifierKey string `json:"verifierKey"` // of checkpoints, a C2SP note verifier key
+	// Stopped is why the ledger takes nothing in until it is started again; empty
+	// while it runs. What was sent stays in the queue meanwhile.
+	Stopped string `json:"stopped,omitempty"`
 }
 
 // say puts a on the bus in place of what was there.
@@ -51,7 +54,11 @@ func readAbout(ctx context.Context, c *Conn) (About, error) {
 	if err != nil {
 		return a, fmt.Errorf("ask the bus for its ledger: %w", err)
 	}
-	if err := json.Unmarshal(msg.Data, &a); err != nil {
+	return parseAbout(msg.Data)
+}
+
+func parseAbout(body []byte) (a About, err error) {
+	if err := json.Unmarshal(body, &a); err != nil {
 		return a, fmt.Errorf("ask the bus for its ledger: %w", err)
 	}
 	if a.Format != AboutFormat {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -36,7 +37,7 @@ type ClientConfig struct {
 type Client struct {
 	conn     *Conn
 	pub      *Publisher
-	about    About
+	about    About // as Dial read it
 	suite    *suite.Suite
 	verifier note.Verifier
 	log      *slog.Logger
@@ -50,6 +51,7 @@ type Client struct {
 	sending chan struct{} // holds one while publishing, so that the order is that of Send
 
 	mu       sync.Mutex
+	stopped  error           // set while the ledger says that it has stopped
 	listens  map[string]bool // agencies whose answers are subscribed to
 	pending  map[chain.Hash]*Pending
 	sequence []*Pending // in the order of Send
@@ -96,8 +98,23 @@ func Dial(ctx context.Context, url string, cfg ClientConfig) (*Client, error) {
 func (c *Client) learn(ctx context.Context, cfg ClientConfig) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, publishWait)
 	defer cancel()
-	if c.about, err = readAbout(ctx, c.conn); err != nil {
+	// Before it is read: no change is missed.
+	if _, err := c.conn.nc.Subscribe(AboutSubject, c.takeAbout); err != nil {
+		return fmt.Errorf("listen to the ledger: %w", err)
+	}
+	about, err := readAbout(ctx, c.conn)
+	if err != nil {
 		return err
+	}
+	c.mu.Lock()
+	c.about = about
+	if about.Stopped != "" {
+		c.stopped = stoppedBy(about)
+	}
+	stopped := c.stopped
+	c.mu.Unlock()
+	if stopped != nil {
+		return stopped
 	}
 	if cfg.Origin != "" && cfg.Origin != c.about.Origin {
 		return fmt.Errorf("the ledger on this bus is %q, not %q", c.about.Origin, cfg.Origin)
@@ -113,6 +130,30 @@ func (c *Client) learn(ctx context.Context, cfg ClientConfig) (err error) {
 		return fmt.Errorf("the ledger's verifier key: %w", err)
 	}
 	return nil
+}
+
+// stoppedBy is the error of a ledger that said it has stopped.
+func stoppedBy(a About) error {
+	return fmt.Errorf("%w and takes nothing in (%s): what is in the queue stays there; submit again once it is served again", ErrStopped, a.Stopped)
+}
+
+// takeAbout learns that the ledger has stopped, and gives up what has no answer:
+// there will be none until it is started again. Or that it has been.
+func (c *Client) takeAbout(msg *nats.Msg) {
+	a, err := parseAbout(msg.Data)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err != nil || (c.about.Origin != "" && a.Origin != c.about.Origin) {
+		return
+	}
+	c.stopped = nil
+	if a.Stopped == "" {
+		return
+	}
+	c.stopped = stoppedBy(a)
+	for _, p := range slices.Clone(c.sequence) {
+		c.finishLocked(p, nil, c.stopped)
+	}
 }
 
 // About returns what the ledger says about itself.
@@ -197,6 +238,9 @@ func (c *Client) register(sub *chain.Submission) (p *Pending, fresh bool, err er
 	defer c.mu.Unlock()
 	if c.ctx.Err() != nil {
 		return nil, false, fmt.Errorf("send submission: %w", ErrClosed)
+	}
+	if c.stopped != nil {
+		return nil, false, fmt.Errorf("send submission: %w", c.stopped)
 	}
 	if p := c.pending[digest]; p != nil {
 		return p, false, nil

@@ -32,4 +32,8 @@ var (
 	ErrClosed = errors.New("closed")
 	// ErrReplaced says that a newer subscriber took over the queue.
 	ErrReplaced = errors.New("a newer subscriber took over the queue")
+	// ErrStopped is wrapped by what a Client gives once the ledger has said that
+	// it takes nothing in: see Intake.SayStopped. What has no answer by then is in
+	// the queue or on the log: submit it again later.
+	ErrStopped = errors.New("the ledger has stopped")
 )

@@ -102,8 +102,7 @@ func (i *Intake) Stats() IntakeStats {
 // it returns, what is in flight has a moment to be answered; the rest is free
 // for the next Run, at once.
 func (i *Intake) Run(ctx context.Context) error {
-	about := About{Origin: i.cfg.Origin, Suite: i.cfg.Suite.Name(), VerifierKey: i.cfg.VerifierKey}
-	if err := about.say(ctx, i.cfg.Conn); err != nil {
+	if err := i.about().say(ctx, i.cfg.Conn); err != nil {
 		return fmt.Errorf("intake: %w", err)
 	}
 	sub := NewSubscriber(i.cfg.Conn, SubscriberConfig{MaxInFlight: i.cfg.MaxInFlight, Pause: i.cfg.Pause, Logger: i.log})
@@ -120,6 +119,20 @@ func (i *Intake) Run(ctx context.Context) error {
 		return fmt.Errorf("intake: %w", err)
 	}
 	return nil
+}
+
+func (i *Intake) about() About {
+	return About{Origin: i.cfg.Origin, Suite: i.cfg.Suite.Name(), VerifierKey: i.cfg.VerifierKey}
+}
+
+// SayStopped tells senders that the ledger takes nothing in until a person has
+// looked at it, and why: those that wait for an answer give up, new ones are
+// turned away, and what is in the queue stays there. The next Run takes it back.
+// It is for a ledger that is not started again by itself.
+func (i *Intake) SayStopped(ctx context.Context, why error) error {
+	about := i.about()
+	about.Stopped = why.Error()
+	return about.say(ctx, i.cfg.Conn)
 }
 
 // move hands messages to the ledger until ctx ends, the ledger stops or there

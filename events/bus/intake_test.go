@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -248,6 +249,54 @@ func TestIntake_LedgerStopped(t *testing.T) {
 	startIntake(t, conn, reopened)
 	if _, err := p.Wait(t.Context()); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestIntake_SayStopped: senders learn that a ledger is out of order, and lose
+// nothing by it.
+func TestIntake_SayStopped(t *testing.T) {
+	s := mustServe(t, ServerConfig{})
+	conn := mustConnect(t, s)
+	ledger := newFakeLedger(t)
+	var once sync.Once
+	ledger.fault = func(*chain.Submission) error {
+		once.Do(func() { ledger.stop(errTest) })
+		return errTest
+	}
+	intake := startIntake(t, conn, ledger)
+	c := mustDial(t, s, ClientConfig{})
+	sub := newTestSigner(t).sign(t, "alpha", testLine(1, ""))
+	p, err := c.Send(t.Context(), sub)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := intake.await(t); !errors.Is(err, errTest) {
+		t.Fatalf("Run returned %v, want the ledger's error", err)
+	}
+	if err := intake.SayStopped(t.Context(), errors.New("entry 4 is not what was signed")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Wait(t.Context()); !errors.Is(err, ErrStopped) || !strings.Contains(err.Error(), "entry 4") {
+		t.Errorf("who waits hears %v", err)
+	}
+	if _, err := c.Send(t.Context(), sub); !errors.Is(err, ErrStopped) {
+		t.Errorf("who sends hears %v", err)
+	}
+	if _, err := Dial(t.Context(), s.ClientURL(), ClientConfig{}); !errors.Is(err, ErrStopped) || !strings.Contains(err.Error(), "entry 4") {
+		t.Errorf("who comes hears %v", err)
+	}
+	if queued(t, conn) != 1 {
+		t.Fatal("the submission left the queue")
+	}
+	reopened := newFakeLedger(t)
+	reopened.signer, reopened.vkey = ledger.signer, ledger.vkey
+	startIntake(t, conn, reopened)
+	again := mustDial(t, s, ClientConfig{})
+	if _, err := again.Submit(t.Context(), sub); err != nil {
+		t.Fatal(err)
+	}
+	if got := reopened.linesOf("alpha"); len(got) != 1 {
+		t.Errorf("%d lines on the log, want the one of the queue", len(got))
 	}
 }
 

@@ -158,7 +158,7 @@ func agencyMay() *server.Permissions {
 	}
 	return &server.Permissions{
 		Publish:   &server.SubjectPermission{Allow: publish},
-		Subscribe: &server.SubjectPermission{Allow: []string{"_INBOX.>", receiptsPrefix + "*", refusalsPrefix + "*"}},
+		Subscribe: &server.SubjectPermission{Allow: []string{"_INBOX.>", receiptsPrefix + "*", refusalsPrefix + "*", AboutSubject}},
 	}
 }
 

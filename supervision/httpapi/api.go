@@ -141,16 +141,33 @@ func (s *server) refuse(w http.ResponseWriter, p *Problem) {
 	_ = strictJSON.Marshal(w, p) // whoever asked is gone: nobody to tell
 }
 
-// healthz says that the process answers.
-func (s *server) healthz(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") }
-
-// readyz says whether answers rest on what was on the log at the start.
-func (s *server) readyz(w http.ResponseWriter, _ *http.Request) {
-	if err := s.desk.Ready(); err != nil {
+// healthz says whether the process does what it should: 503 once the ledger has
+// stopped by itself, with the reason, which names damaged entries. Answers are
+// given all the same.
+func (s *server) healthz(w http.ResponseWriter, _ *http.Request) {
+	if err := s.desk.Health(); err != nil {
 		plain(w, http.StatusServiceUnavailable, err.Error())
 		return
 	}
-	plain(w, http.StatusOK, "ready")
+	plain(w, http.StatusOK, noted("ok", s.desk.Restricted()))
+}
+
+// readyz says whether answers rest on what was on the log at the start, or on
+// as much of it as can be read.
+func (s *server) readyz(w http.ResponseWriter, _ *http.Request) {
+	note, err := s.desk.Ready()
+	if err != nil {
+		plain(w, http.StatusServiceUnavailable, err.Error())
+		return
+	}
+	plain(w, http.StatusOK, noted("ready", note))
+}
+
+func noted(word, note string) string {
+	if note == "" {
+		return word
+	}
+	return word + "; " + note
 }
 
 func plain(w http.ResponseWriter, status int, text string) {

@@ -23,7 +23,10 @@ type faultyLog struct {
 	from    uint64
 	read    error
 	stopped error
+	full    error
 }
+
+func (f *faultyLog) Full() error { return f.full }
 
 func (f *faultyLog) Commits(from uint64) iter.Seq2[*ledger.Commit, error] {
 	return func(yield func(*ledger.Commit, error) bool) {
@@ -45,8 +48,9 @@ func (f *faultyLog) Err() error { return f.stopped }
 func (r *rig) behind(f *faultyLog) *bytes.Buffer {
 	f.Ledger = r.ledger
 	var logged bytes.Buffer
+	r.desk = supervision.New(f, r.tables)
 	server := httptest.NewServer(httpapi.New(httpapi.Config{
-		Desk: supervision.New(f, r.tables), Log: slog.New(slog.NewTextHandler(&logged, nil)),
+		Desk: r.desk, Log: slog.New(slog.NewTextHandler(&logged, nil)),
 	}))
 	r.t.Cleanup(server.Close)
 	r.server = server
@@ -105,5 +109,49 @@ func TestFaults_StoppedLedgerAnswersAndSaysSo(t *testing.T) {
 	}
 	if page := ask[supervision.Page[supervision.Fund]](r, "/v1/funds"); len(page.Items) != 1 {
 		t.Errorf("funds: %+v", page.Items)
+	}
+}
+
+// TestFaults_Health holds /healthz and /readyz against each state that they
+// tell apart.
+func TestFaults_Health(t *testing.T) {
+	mismatch := &ledger.Mismatch{Found: "the far walk", Damage: ledger.Damage{First: 4, Last: 5, File: "book/0.seg", Offset: 1234, Reason: "checksum"}}
+	for name, c := range map[string]struct {
+		log             *faultyLog
+		behind          bool  // the tables do not follow
+		end             error // and never will
+		health, ready   int
+		healthz, readyz string
+	}{
+		"all is well":     {log: &faultyLog{}, health: 200, ready: 200, healthz: "ok", readyz: "ready"},
+		"tables built":    {log: &faultyLog{}, behind: true, health: 200, ready: 503, healthz: "ok", readyz: "0 of 3 entries"},
+		"a damaged copy":  {log: &faultyLog{}, behind: true, end: mismatch, health: 200, ready: 200, healthz: "ok", readyz: "first 0 entries: the far walk found that entries 4 to 5"},
+		"disk full":       {log: &faultyLog{full: ledger.ErrNoSpace}, health: 200, ready: 200, healthz: "ok; reading only", readyz: "ready; reading only, nothing is taken in: the disk is nearly full"},
+		"stopped":         {log: &faultyLog{stopped: ledger.ErrClock}, health: 503, ready: 503, healthz: "clock", readyz: "clock"},
+		"found by itself": {log: &faultyLog{stopped: mismatch}, health: 503, ready: 503, healthz: "entries 4 to 5 are not what was signed (book/0.seg at byte 1234)", readyz: "entries 4 to 5"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.says(opened("relief-2026", "临时救助资金", "CNY"))
+			if !c.behind {
+				r.follow()
+			}
+			r.behind(c.log)
+			if c.end != nil {
+				r.desk.TablesEnd(c.end)
+			}
+			for path, want := range map[string]struct {
+				code int
+				text string
+			}{"/healthz": {c.health, c.healthz}, "/readyz": {c.ready, c.readyz}} {
+				code, header, body := r.get(path)
+				if code != want.code || !strings.Contains(string(body), want.text) || !strings.HasPrefix(header.Get("Content-Type"), "text/plain") {
+					t.Errorf("%s: %d %q, want %d and %q", path, code, body, want.code, want.text)
+				}
+			}
+			if status := ask[supervision.Answer[supervision.Status]](r, "/v1/status").Item; (status.Waiting != "") != (c.log.full != nil) || (status.Stopped != "") != (c.log.stopped != nil) {
+				t.Errorf("status %+v", status)
+			}
+		})
 	}
 }

@@ -70,6 +70,7 @@ var homes = []rule{
 	{"github.com/cheggaaa/pb", []string{"cmd/..."}},
 	{"github.com/jedib0t/go-pretty", []string{"cmd/..."}},
 	{"github.com/rogpeppe/go-internal", []string{"cmd/..."}},
+	{"github.com/prometheus/client_golang", []string{"cmd/civicledger"}},
 }
 
 // within says whether a package fits a pattern: exact, "x/..." for x and all below, "x/*test" by name.
