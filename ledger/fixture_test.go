@@ -68,7 +68,7 @@ func mustKey(t testing.TB) *keys.Key {
 func (r *rig) config() ledger.Config {
 	return ledger.Config{
 		Store: r.store, Index: r.index, Signer: r.log, VerifierKey: r.log.VerifierKey(),
-		Clock: func() (time.Time, time.Duration) { return r.wall, r.mono },
+		Clock: func() (time.Time, time.Duration) { return r.wall, r.mono }, Audit: auditOfRigs,
 	}
 }
 

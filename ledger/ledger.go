@@ -62,8 +62,8 @@ type Ledger struct {
 	readOnly bool
 	// unreadable is set by Open, read-only, where damage ends what is shown.
 	unreadable error
-	clock    Clock
-	log      *slog.Logger
+	clock      Clock
+	log        *slog.Logger
 
 	pool    *pool
 	current atomic.Pointer[view]
