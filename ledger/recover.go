@@ -40,11 +40,15 @@ func (l *Ledger) recover(ctx context.Context, cfg Config) error {
 		return err
 	}
 	r := &recovery{l: l, checkpoint: checkpoint, indexed: l.index.Position(), until: head.Size, lagging: l.readOnly, progress: cfg.Progress}
-	if r.indexed > head.Size {
+	if r.indexed > head.Size && !l.readOnly {
 		return fmt.Errorf("the index holds %d entries, the book only %d: the book is not the one that was signed; put back the newest copy of it", r.indexed, head.Size)
 	}
 	if l.readOnly {
-		r.until = checkpoint.Size
+		r.until, r.indexed = min(checkpoint.Size, head.Size), min(r.indexed, head.Size)
+		if head.Size < checkpoint.Size {
+			l.unreadable = fmt.Errorf("%w: the checkpoint signs %d entries, %d can be read", ErrDamaged, checkpoint.Size, head.Size)
+			l.log.Warn("reading only what stands before the damage", "cause", l.unreadable)
+		}
 		l.lag.close() // it keeps all that the index lacks, without bound
 	}
 	err = r.run(ctx)
@@ -81,7 +85,7 @@ func (l *Ledger) storedCheckpoint(verifier note.Verifier, head chain.Head) ([]by
 	if err != nil {
 		return nil, chain.Checkpoint{}, fmt.Errorf("stored checkpoint: %w", err)
 	}
-	if c.Size > head.Size {
+	if c.Size > head.Size && !l.readOnly {
 		return nil, chain.Checkpoint{}, fmt.Errorf("the checkpoint signs %d entries, the book holds %d: entries are missing; restore the book from a copy", c.Size, head.Size)
 	}
 	return stored, c, nil
