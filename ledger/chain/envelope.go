@@ -106,7 +106,7 @@ func plainText(value []byte) ([]byte, error) {
 		return nil, errors.New("not a string")
 	}
 	text := value[1 : len(value)-1]
-	if bytes.IndexByte(value, '\\') >= 0 {
+	if bytes.IndexByte(text, '\\') >= 0 {
 		var decoded string
 		if err := json.Unmarshal(value, &decoded); err != nil {
 			return nil, errors.New("not a string")
@@ -171,11 +171,11 @@ func (s *scanner) member(first bool) (name []byte, more bool, err error) {
 	if s.peek() != '"' {
 		return nil, false, errShape
 	}
-	quoted := s.string()
+	quoted, escapes := s.string()
 	if len(quoted) < 2 {
 		return nil, false, errShape
 	}
-	if bytes.IndexByte(quoted, '\\') >= 0 {
+	if escapes {
 		return nil, false, fmt.Errorf("member name %s is written with escapes", quoted)
 	}
 	s.space()
@@ -187,58 +187,87 @@ func (s *scanner) member(first bool) (name []byte, more bool, err error) {
 	return quoted[1 : len(quoted)-1], true, nil
 }
 
-// string passes over a string and returns it with its quotes; what is not
-// closed runs to the end of the text and fails there.
-func (s *scanner) string() []byte {
-	start := s.at
-	for s.at++; s.at < len(s.text); s.at++ {
-		i := bytes.IndexByte(s.text[s.at:], '"')
-		if i < 0 {
-			s.at = len(s.text)
-			return nil
+// string passes over a string and returns it with its quotes, and whether it
+// holds escapes; what is not closed runs to the end of the text and fails there.
+func (s *scanner) string() (quoted []byte, escapes bool) {
+	start, text := s.at, s.text
+	for at := start + 1; at < len(text); at++ {
+		if at-start == longString { // from here on the search in wide steps pays
+			if at += plainRun(text[at:]); at == len(text) {
+				break
+			}
 		}
-		s.at += i
-		slashes := 0
-		for s.text[s.at-1-slashes] == '\\' {
-			slashes++
+		if text[at] == '"' {
+			s.at = at + 1
+			return text[start:s.at], escapes
 		}
-		if slashes%2 == 0 {
-			s.at++
-			return s.text[start:s.at]
+		if text[at] == '\\' {
+			escapes = true
+			at++
 		}
 	}
-	return nil
+	s.at = len(text)
+	return nil, escapes
+}
+
+const longString = 24
+
+// plainRun returns how many bytes neither end a string nor begin an escape.
+func plainRun(text []byte) int {
+	end := bytes.IndexByte(text, '"')
+	if end < 0 {
+		end = len(text)
+	}
+	if escape := bytes.IndexByte(text[:end], '\\'); escape >= 0 {
+		return escape
+	}
+	return end
+}
+
+// What a byte may mean outside strings; zero: nothing to value.
+const (
+	isQuote = 1 + iota
+	isOpening
+	isClosing
+	isBetween
+)
+
+var meanings = [256]uint8{
+	'"': isQuote, '{': isOpening, '[': isOpening, '}': isClosing, ']': isClosing,
+	',': isBetween, ' ': isBetween, '\t': isBetween,
 }
 
 // value passes over one value and returns it.
 func (s *scanner) value() []byte {
-	start := s.at
+	start, text := s.at, s.text
 	depth := 0
-	for s.at < len(s.text) {
-		switch s.text[s.at] {
-		case '"':
+	for at := start; at < len(text); at++ {
+		switch meanings[text[at]] {
+		case isQuote:
+			s.at = at
 			s.string()
 			if depth == 0 {
-				return s.text[start:min(s.at, len(s.text))]
+				return text[start:s.at]
 			}
-			continue
-		case '{', '[':
+			at = s.at - 1
+		case isOpening:
 			depth++
-		case '}', ']':
+		case isClosing:
 			if depth == 0 {
-				return s.text[start:s.at]
+				s.at = at
+				return text[start:at]
 			}
-			depth--
-			if depth == 0 {
-				s.at++
-				return s.text[start:s.at]
+			if depth--; depth == 0 {
+				s.at = at + 1
+				return text[start:s.at]
 			}
-		case ',', ' ', '\t':
+		case isBetween:
 			if depth == 0 {
-				return s.text[start:s.at]
+				s.at = at
+				return text[start:at]
 			}
 		}
-		s.at++
 	}
-	return s.text[start:]
+	s.at = len(text)
+	return text[start:]
 }
