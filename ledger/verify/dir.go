@@ -70,10 +70,11 @@ type segment struct {
 	size  int64
 }
 
-func (d *directory) read(_ context.Context, size uint64, out *reader) error {
+// segments lists the files of the book by their first entry.
+func (d *directory) segments() ([]segment, error) {
 	names, err := os.ReadDir(filepath.Join(d.dir, bookDir))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var segments []segment
 	for _, n := range names {
@@ -82,15 +83,16 @@ func (d *directory) read(_ context.Context, size uint64, out *reader) error {
 		}
 	}
 	slices.SortFunc(segments, func(a, b segment) int { return int(int64(a.first) - int64(b.first)) })
-	b := &bookReader{dir: d.dir, size: size, out: out}
-	for i := range segments {
-		b.isLast = i == len(segments)-1
-		if err := b.segment(&segments[i]); err != nil {
-			return fmt.Errorf("read %s: %w", segments[i].file, err)
-		}
-		b.before = &segments[i]
+	return segments, nil
+}
+
+func (d *directory) read(_ context.Context, size uint64, out *reader) error {
+	segments, err := d.segments()
+	if err != nil {
+		return err
 	}
-	return b.flush()
+	b := &bookReader{dir: d.dir, size: size, out: out}
+	return b.read(segments)
 }
 
 // bookReader turns the files of a book into batches.
@@ -99,29 +101,53 @@ type bookReader struct {
 	size   uint64 // of the checkpoint
 	out    *reader
 	before *segment
-	isLast bool
 
 	next    uint64 // index of the next entry expected
 	pending *batch
 	bytes   int
 }
 
+func (b *bookReader) read(segments []segment) error {
+	for i := range segments {
+		if err := b.segment(&segments[i]); err != nil {
+			return fmt.Errorf("read %s: %w", segments[i].file, err)
+		}
+		b.before = &segments[i]
+	}
+	return b.flush()
+}
+
 func (b *bookReader) segment(s *segment) error {
-	f, err := os.Open(filepath.Join(b.dir, s.file))
+	f, prev, err := b.open(s)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
+	return b.scan(s, f, min(frame.SegmentHeaderSize, s.size), prev)
+}
+
+// open opens a segment, checks that it continues the one before, and returns
+// the hash that it states for the last entry before.
+func (b *bookReader) open(s *segment) (*os.File, *chain.Hash, error) {
+	f, err := os.Open(filepath.Join(b.dir, s.file))
+	if err != nil {
+		return nil, nil, err
+	}
 	info, err := f.Stat()
-	if err != nil {
-		return err
+	if err == nil {
+		s.size = info.Size()
+		var prev *chain.Hash
+		if prev, err = b.segmentHeader(s, f); err == nil {
+			return f, prev, nil
+		}
 	}
-	s.size = info.Size()
-	prev, err := b.segmentHeader(s, f)
-	if err != nil {
-		return err
-	}
-	for part, err := range frame.Scan(f, min(frame.SegmentHeaderSize, s.size), s.size) {
+	f.Close()
+	return nil, nil, err
+}
+
+// scan reads a segment from an offset on, at which a frame begins.
+func (b *bookReader) scan(s *segment, f io.ReaderAt, from int64, prev *chain.Hash) error {
+	for part, err := range frame.Scan(f, from, s.size) {
 		switch {
 		case err != nil:
 			return err

@@ -205,10 +205,15 @@ func (j *judge) nextTrial(likeliest []int) bool {
 	return false
 }
 
-// finish draws the conclusions and fills the report.
-func (j *judge) finish(r *Report, size uint64, complete bool) {
+// stop waits for the cores.
+func (j *judge) stop() {
 	close(j.jobs)
 	j.jobsWait.Wait()
+}
+
+// finish draws the conclusions and fills the report.
+func (j *judge) finish(r *Report, size uint64, complete bool) {
+	j.stop()
 	if complete && j.cp != nil && j.next < size {
 		j.defects.add(Defect{Kind: KindMissing, First: j.next, Last: size - 1, Message: fmt.Sprintf("the log ends after %d entries, the checkpoint signs %d", j.next, size)})
 		j.gaps = append(j.gaps, Standing{First: j.next, Last: size - 1})
