@@ -68,6 +68,7 @@ type judgement struct {
 
 func newJudge(vkey string, cp *signed, progress func(done, total uint64)) *judge {
 	j := &judge{vkey: vkey, cp: cp, progress: progress, roster: roster.New(), suite: suite.Default(), jobs: make(chan judgement, 16)}
+	j.tree.suite = j.suite // for a log without entries
 	for range runtime.GOMAXPROCS(0) {
 		j.jobsWait.Go(func() {
 			for job := range j.jobs {
