@@ -170,7 +170,9 @@ func (r *Roster) CheckText(sub *chain.Submission, text []byte) *Refusal {
 // Judge says whether the submission may stand at its place, and returns the
 // roster after it: a new one if the operator said it, the same otherwise. The
 // signature is not looked at, except that of the genesis entry, which names
-// its own key. envelopes are those of sub.EventKeys.
+// its own key. envelopes are those of sub.EventKeys; lines with equal type,
+// jurisdiction and source have the same rights, so one of each will do where
+// nobody asks which line was refused.
 func (r *Roster) Judge(sub *chain.Submission, envelopes []chain.Envelope, at At) (*Roster, *Refusal) {
 	if r.suite == nil {
 		return r.begin(sub, at)

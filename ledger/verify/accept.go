@@ -63,10 +63,9 @@ func (d *directory) accept(ctx context.Context, r *Report, cp *signed, opts Opti
 	}
 	accepted := *r
 	a.judge.remember(opts.Known, &accepted)
-	a.judge.tree.suite = a.suite
 	a.roster.Store(a.judge.roster)
 	for range cap(a.free) {
-		a.free <- new(stretch)
+		a.free <- &stretch{data: make([]byte, 0, frame.MaxSize)}
 	}
 	keys := make([]names, cores)
 	var work sync.WaitGroup

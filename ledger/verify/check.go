@@ -59,11 +59,11 @@ func (st *stretch) reset(sequence int, first uint64) {
 	st.data, st.leaves, st.roots, st.said = st.data[:0], st.leaves[:0], st.roots[:0], st.said[:0]
 }
 
-// read makes data the n bytes at an offset; what is there already is not read
-// again.
+// read makes data the n bytes at an offset, at most those of the largest
+// frame; what is there already is not read again.
 func (st *stretch) read(f io.ReaderAt, at int64, n int) bool {
 	have := len(st.data)
-	st.data = slices.Grow(st.data, n-have)[:n]
+	st.data = st.data[:n]
 	got, _ := f.ReadAt(st.data[have:], at+int64(have))
 	return got == n-have
 }

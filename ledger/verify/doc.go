@@ -17,4 +17,6 @@
 // What it cannot see: whether the log shows others another history with an
 // equally valid checkpoint, or was put back to an older state as a whole. That
 // takes receipts, witnesses or a checkpoint kept from before.
+//
+// DESIGN.md says how a sound log is verified faster, by the same rules.
 package verify
