@@ -46,8 +46,11 @@ func newRandomLog(t testing.TB, r *rand.Rand) *testLog {
 func randomLine(r *rand.Rand, agency string, n int) []byte {
 	e := line(agency, fmt.Sprintf("%s-%d", agency, n))
 	for _, change := range [][2]string{
-		{`"fund.opened.v1"`, `"subsidy.paid.v1"`}, {`"110105"`, `"110106"`}, {`"id":"`, `"id" : "\u0041`},
-		{`"urn:` + agency + `"`, `"urn:` + agency + `/desk"`}, {`xxxx`, `\"\\`},
+		{`"fund.opened.v1"`, `"subsidy.paid.v1"`},
+		{`"110105"`, `"110106"`},
+		{`"id":"`, `"id" : "\u0041`},
+		{`"urn:` + agency + `"`, `"urn:` + agency + `/desk"`},
+		{`xxxx`, `\"\\`},
 	} {
 		if r.IntN(4) == 0 {
 			e = replace(change[0], change[1])(e)

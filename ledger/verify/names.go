@@ -36,16 +36,23 @@ func repeats(all []names) bool {
 			var table []uint64
 			for part := next.Add(1) - 1; part < 256 && !found.Load(); part = next.Add(1) - 1 {
 				table = sized(table, all, int(part))
-				for i := range all {
-					if fill(table, all[i].parts[part]) {
-						found.Store(true)
-					}
+				if repeatsIn(table, all, int(part)) {
+					found.Store(true)
 				}
 			}
 		})
 	}
 	wait.Wait()
 	return found.Load()
+}
+
+func repeatsIn(table []uint64, all []names, part int) bool {
+	for i := range all {
+		if fill(table, all[i].parts[part]) {
+			return true
+		}
+	}
+	return false
 }
 
 // sized returns a cleared table for a part of all names, a power of two in

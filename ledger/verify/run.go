@@ -84,6 +84,9 @@ func (r *reader) put(b *batch) error {
 	if len(b.items) == 0 {
 		return nil
 	}
+	if err := r.ctx.Err(); err != nil { // a log that fits into the queues is interrupted, too
+		return err
+	}
 	if r.suite == nil {
 		r.suite = suiteOf(b)
 	}
