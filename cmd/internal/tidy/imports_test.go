@@ -29,6 +29,7 @@ var law = []rule{
 	{"ledger/verify", []string{"ledger/chain", "ledger/frame", "ledger/roster", "ledger/suite"}},
 	{"ledger", formats},
 	{"ledger/book", []string{"ledger", "ledger/chain", "ledger/frame"}},
+	{"ledger/backup", []string{"ledger", "ledger/book", "ledger/chain", "ledger/frame", "ledger/suite", "ledger/verify"}},
 	{"ledger/index", []string{"ledger", "ledger/chain"}},
 	{"ledger/tiles", []string{"ledger", "ledger/chain"}},
 	{"ledger/keys", []string{"ledger/chain", "ledger/suite"}},
