@@ -8,8 +8,10 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/google/uuid"
+	"golang.org/x/mod/sumdb/note"
 
 	"civicledger/ledger"
 	"civicledger/ledger/book"
@@ -126,7 +128,7 @@ func (d dataDir) openLedger(ctx context.Context, readOnly bool, audit ledger.Aud
 	if ok, err := d.exists(); err != nil || !ok {
 		return nil, errors.Join(err, fmt.Errorf("%s holds no ledger: create one with civicledger init --data %s --origin NAME", d, d))
 	}
-	logKey, err := keys.LoadLog(d.logKey())
+	signer, verifier, err := d.logKeys(readOnly)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +141,7 @@ func (d dataDir) openLedger(ctx context.Context, readOnly bool, audit ledger.Aud
 		return nil, errors.Join(err, store.Close())
 	}
 	l, err := ledger.Open(ctx, ledger.Config{
-		Store: store, Index: idx, Signer: logKey, VerifierKey: logKey.VerifierKey(),
+		Store: store, Index: idx, Signer: signer, VerifierKey: verifier,
 		ReadOnly: readOnly, Audit: audit, Log: log, Progress: replayProgress(log),
 	})
 	if err != nil {
@@ -148,8 +150,25 @@ func (d dataDir) openLedger(ctx context.Context, readOnly bool, audit ledger.Aud
 	return l, nil
 }
 
+// logKeys are what signs checkpoints and what verifies them. Who only reads
+// needs no private key: a copy of a ledger has none.
+func (d dataDir) logKeys(readOnly bool) (note.Signer, string, error) {
+	if readOnly {
+		text, err := os.ReadFile(d.verifierKey())
+		return nil, strings.TrimSpace(string(text)), err
+	}
+	logKey, err := keys.LoadLog(d.logKey())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, "", fmt.Errorf("%w: without it %s can only be served with --read-only", err, d)
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	return logKey, logKey.VerifierKey(), nil
+}
+
 // damageCure is said wherever damage ends something.
-const damageCure = "civicledger verify names all of it; civicledger serve --read-only answers from what stands before it"
+const damageCure = "civicledger verify names all of it; civicledger repair puts it back from a backup; civicledger serve --read-only answers from what stands before it"
 
 // openBook opens the book and says what a crash left behind.
 func (d dataDir) openBook(readOnly bool, log *slog.Logger) (*book.Book, error) {

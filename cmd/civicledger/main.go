@@ -81,7 +81,8 @@ Exit codes: 0 done, 1 the answer is bad news, 2 could not be done.`,
 	root.AddCommand(
 		newInitCommand(), newServeCommand(), newEnrolCommand(), newSubmitCommand(),
 		newImportCommand(), newQueryCommand(), newVerifyCommand(), newSchemaCommand(),
-		newTokenCommand(), newDemoCommand(),
+		newTokenCommand(), newBackupCommand(), newRestoreCommand(), newRepairCommand(),
+		newDemoCommand(),
 	)
 	return root
 }
