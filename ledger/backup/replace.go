@@ -1,7 +1,9 @@
 package backup
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -135,16 +137,33 @@ func (w *repair) replace(shadow string) error {
 	return w.files.syncDir(bookPath(w.Data, ""))
 }
 
-// keptName is where a file of the book is kept; nothing reads such names.
-func (w *repair) keptName(name string) string {
-	return fmt.Sprintf("damaged-%s-%d.bytes", strings.ReplaceAll(name, ".", "-"), w.Now.UnixMilli())
+// keptName is where a file of the book is kept: a name that nothing reads, and
+// that nothing has, unless it is this file already.
+func (w *repair) keptName(name string) (kept string, done bool, err error) {
+	is, err := os.Stat(bookPath(w.Data, name))
+	if err != nil {
+		return "", false, err
+	}
+	for n := w.Now.UnixMilli(); ; n++ {
+		kept = fmt.Sprintf("damaged-%s-%d.bytes", strings.ReplaceAll(name, ".", "-"), n)
+		was, err := os.Lstat(bookPath(w.Data, kept))
+		if errors.Is(err, fs.ErrNotExist) {
+			return kept, false, nil
+		}
+		if err != nil || os.SameFile(is, was) {
+			return kept, true, err
+		}
+	}
 }
 
+// keep gives a file a second name.
 func (w *repair) keep(name string) error {
-	kept := w.keptName(name)
-	err := w.files.do(book.ChangeCreate, bookPath(w.Data, kept), func() error {
-		return os.Link(bookPath(w.Data, name), bookPath(w.Data, kept))
-	})
+	kept, done, err := w.keptName(name)
+	if err == nil && !done {
+		err = w.files.do(book.ChangeCreate, bookPath(w.Data, kept), func() error {
+			return os.Link(bookPath(w.Data, name), bookPath(w.Data, kept))
+		})
+	}
 	if err != nil {
 		return fmt.Errorf("keep what is damaged: %w", err)
 	}
@@ -152,18 +171,19 @@ func (w *repair) keep(name string) error {
 	return nil
 }
 
-// putAway renames files that look like segments and are none.
+// putAway takes their names from files that look like segments and are none.
 func (w *repair) putAway() error {
 	for i := range w.segments {
 		name := w.segments[i].name
 		if w.planned(name) {
 			continue
 		}
-		kept := w.keptName(name)
-		if err := w.files.rename(bookPath(w.Data, name), bookPath(w.Data, kept)); err != nil {
+		if err := w.keep(name); err != nil {
 			return err
 		}
-		w.done.Kept = append(w.done.Kept, inBook(kept))
+		if err := w.files.remove(bookPath(w.Data, name)); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -65,7 +65,7 @@ func Restore(ctx context.Context, r Restoring, o Options) (*Restored, error) {
 	}
 	done, err := r.build(ctx, unnamed, o)
 	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(unnamed))
+		return nil, errors.Join(err, f.remove(unnamed))
 	}
 	if err := f.rename(unnamed, data); err != nil {
 		return nil, err
