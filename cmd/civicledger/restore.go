@@ -65,7 +65,6 @@ Exit status: 0 restored and proven, 1 refused, 2 could not be done.`,
 	for _, name := range []string{"from", "data", "key"} {
 		must(cmd.MarkFlagRequired(name))
 	}
-	cmd.MarkFlagsOneRequired("checkpoint", "no-proof")
 	cmd.MarkFlagsMutuallyExclusive("checkpoint", "no-proof")
 	return cmd
 }
@@ -87,6 +86,9 @@ func (r *restoring) run(ctx context.Context, out, diag io.Writer) error {
 	key, err := verify.ReadKey(r.key)
 	if err != nil {
 		return fmt.Errorf("restore: %w", err)
+	}
+	if r.checkpoint == "" && !r.noProof {
+		return errors.New("restore: give --checkpoint FILE, kept elsewhere: a backup and its own checkpoint agree with each other even if both are old; if nobody kept one, say --no-proof")
 	}
 	var known *verify.Known
 	if r.checkpoint != "" {
@@ -147,7 +149,7 @@ func putKeys(ctx context.Context, from string, to dataDir, verifier string) erro
 	if logKey.VerifierKey() != verifier {
 		return fmt.Errorf("log.key in %s is that of %s, not of this ledger", from, logKey.VerifierKey())
 	}
-	l, err := to.openLedger(ctx, true, slog.New(slog.DiscardHandler))
+	l, err := to.openLedger(ctx, true, ledger.AuditConfig{}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
