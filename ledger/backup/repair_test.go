@@ -235,7 +235,7 @@ func spoil(t testing.TB, dir string, d damage) string {
 // Whatever was damaged is put back byte for byte, and what was there is kept.
 func TestRepair_FromACopy(t *testing.T) {
 	r := newRig(t)
-	r.grow(70)
+	r.grow(45)
 	to := filepath.Join(t.TempDir(), "copy")
 	r.mustCopy(to)
 	exported := export(t, r)
@@ -287,7 +287,7 @@ func isKept(damaged, after, pristine map[string]string) bool {
 
 func TestRepair_DryRunChangesNothing(t *testing.T) {
 	r := newRig(t)
-	r.grow(70)
+	r.grow(45)
 	to := filepath.Join(t.TempDir(), "copy")
 	r.mustCopy(to)
 	r.close()
@@ -319,7 +319,7 @@ func TestRepair_RefusesWrongBytes(t *testing.T) {
 	r.close()
 
 	tampered := clone(t, to)
-	dir := spoil(t, r.dir, damages[6]) // the event line of one entry
+	dir := spoil(t, r.dir, damage{do: func(b *spoiled) { b.flipFrame(3, 2, 400) }})
 	index := damagedEntry(t, r, dir, to)
 	forge(t, tampered, index)
 
