@@ -120,7 +120,7 @@ func (w *repair) layout() error {
 
 // firsts are the first indexes of all files there must be: of those that are
 // there and begin as they should, of those that another names as the one before
-// it, and of those that a source has where ours are gone.
+// it, and, where ours are gone, of those of a source that has the entries.
 func (w *repair) firsts() []uint64 {
 	var all []uint64
 	for i := range w.segments {
@@ -135,8 +135,12 @@ func (w *repair) firsts() []uint64 {
 			all = append(all, r.prev.Size)
 		}
 	}
-	for _, s := range w.From {
-		all = append(all, s.firsts...)
+	for _, g := range w.gaps {
+		for _, first := range g.firsts {
+			if g.first <= first && first < g.to && !w.closed(first) {
+				all = append(all, first)
+			}
+		}
 	}
 	all = append(all, 0)
 	slices.Sort(all)
@@ -147,6 +151,14 @@ func (w *repair) firsts() []uint64 {
 	}
 	return slices.DeleteFunc(all, func(first uint64) bool {
 		return first > end || (first == end && !w.isThere(first)) || w.inside(first)
+	})
+}
+
+// closed says whether an intact header shows that no file begins there: it
+// names the one before it, and that begins earlier.
+func (w *repair) closed(first uint64) bool {
+	return slices.ContainsFunc(w.segments, func(s segment) bool {
+		return s.bad == nil && s.header.PrevFirst < first && first < s.first
 	})
 }
 

@@ -21,6 +21,7 @@ type gap struct {
 	anchor    *chain.Hash // the hash of its last entry; nil at the end of the book
 	entries   [][]byte    // proven; nil until then
 	begins    []bool      // where commits begin, as a source says; a guess
+	firsts    []uint64    // of the files of that source
 	hinted    bool        // begins comes from a source that knows
 }
 
@@ -35,12 +36,13 @@ type offer struct {
 	from    string
 	entries [][]byte
 	begins  []bool
+	firsts  []uint64 // of its files
 	err     error // why it has no more
 }
 
 // ask gets a gap's entries of a source.
 func (g *gap) ask(ctx context.Context, s *Source) (offer, error) {
-	o := offer{from: s.name}
+	o := offer{from: s.name, firsts: s.firsts}
 	o.err = s.entries(ctx, g.first, g.to, func(entry []byte, begins bool) {
 		o.entries = append(o.entries, bytes.Clone(entry))
 		o.begins = append(o.begins, begins)
@@ -102,12 +104,28 @@ func (g *gap) walk(want chain.Hash, offers []offer, salvaged func(index uint64) 
 		g.entries = nil
 		return []Refusal{{g.first, fmt.Sprintf("what stands behind it extends another history than the %d entries before it", g.first)}}
 	}
+	g.hint(offers)
+	return nil
+}
+
+// hint takes the layout of the source that has most of the entries, at least
+// half: a source with another history has other commits as well.
+func (g *gap) hint(offers []offer) {
+	best := (len(g.entries) + 1) / 2
 	for _, o := range offers {
-		if uint64(len(o.begins)) == n && !g.hinted {
-			g.begins, g.hinted = o.begins, o.begins[0]
+		if len(o.begins) != len(g.entries) || !o.begins[0] {
+			continue
+		}
+		same := 0
+		for i, entry := range g.entries {
+			if bytes.Equal(entry, o.entries[i]) {
+				same++
+			}
+		}
+		if same >= best {
+			g.begins, g.firsts, g.hinted, best = o.begins, o.firsts, true, same+1
 		}
 	}
-	return nil
 }
 
 func (g *gap) refuse(index uint64, reason string) []Refusal {
