@@ -37,7 +37,7 @@ type offer struct {
 	entries [][]byte
 	begins  []bool
 	firsts  []uint64 // of its files
-	err     error // why it has no more
+	err     error    // why it has no more
 }
 
 // ask gets a gap's entries of a source.
