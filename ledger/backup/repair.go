@@ -8,7 +8,6 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
-	"civicledger/ledger"
 	"civicledger/ledger/book"
 	"civicledger/ledger/chain"
 	"civicledger/ledger/frame"
@@ -266,12 +265,4 @@ func (w *repair) knows(ctx context.Context, head chain.Head) (same, known bool, 
 		}
 	}
 	return false, false, nil
-}
-
-func (w *repair) damages() []ledger.Damage {
-	var list []ledger.Damage
-	for _, c := range w.done.Changes {
-		list = append(list, ledger.Damage{First: c.First, Last: c.Last, File: c.File, Offset: c.Offset, Reason: c.What})
-	}
-	return list
 }
