@@ -90,6 +90,7 @@ func eachCut(t *testing.T, act func(around book.Around) error, check func(t *tes
 // Cut off anywhere, a copy is sound up to its own checkpoint, which is the old
 // one or the new one, and the next Copy completes it.
 func TestCopy_CutOffAnywhere(t *testing.T) {
+	t.Parallel()
 	for name, before := range map[string]int{"first copy": -1, "in the last segment": 3, "in several segments": 15} {
 		r := newRig(t)
 		base := ""
@@ -135,6 +136,7 @@ func TestCopy_CutOffAnywhere(t *testing.T) {
 
 // Cut off anywhere, Restore leaves no directory or a whole one.
 func TestRestore_CutOffAnywhere(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.grow(40)
 	r.close()
@@ -162,6 +164,7 @@ func TestRestore_CutOffAnywhere(t *testing.T) {
 // Cut off anywhere, Repair can be run again, and loses nothing of what was
 // there.
 func TestRepair_CutOffAnywhere(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.grow(70)
 	to := filepath.Join(t.TempDir(), "copy")
