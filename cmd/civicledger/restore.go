@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"civicledger/ledger"
 	"civicledger/ledger/backup"
 	"civicledger/ledger/keys"
 	"civicledger/ledger/verify"
