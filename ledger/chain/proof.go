@@ -2,6 +2,8 @@ package chain
 
 import (
 	"fmt"
+	"math/bits"
+	"slices"
 
 	"github.com/transparency-dev/merkle/proof"
 
@@ -103,9 +105,54 @@ func ragged(s *suite.Suite, level int, size uint64, node ReadNode) (Hash, error)
 	return acc, nil
 }
 
+// ConsistencyPath returns the RFC 6962 consistency proof between the trees of
+// size1 and size2 leaves, from perfect subtrees, all of which the larger has.
+func ConsistencyPath(s *suite.Suite, size1, size2 uint64, node ReadNode) ([]Hash, error) {
+	if size1 > size2 {
+		return nil, fmt.Errorf("consistency of %d with %d: %w: the log does not shrink", size1, size2, ErrProof)
+	}
+	if size1 == 0 || size1 == size2 {
+		return nil, nil // the verifier has both roots
+	}
+	var path []Hash
+	add := func(lo, hi uint64) error {
+		level := bits.Len64(hi - lo - 1)
+		read := func() (Hash, error) { return node(level, lo>>level) }
+		if hi-lo < 1<<level { // only what ends the larger tree is incomplete
+			read = func() (Hash, error) { return ragged(s, level, size2, node) }
+		}
+		hash, err := read()
+		path = append(path, hash)
+		return err
+	}
+	// SUBPROOF of section 2.1.2, from the root down to where the smaller tree
+	// ends; the verifier has the part that is left unless something stands
+	// before it.
+	var err error
+	lo, hi := uint64(0), size2
+	for size1 != hi && err == nil {
+		half := uint64(1) << (bits.Len64(hi-lo-1) - 1)
+		if size1-lo <= half {
+			err = add(lo+half, hi)
+			hi = lo + half
+		} else {
+			err = add(lo, lo+half)
+			lo += half
+		}
+	}
+	if lo > 0 && err == nil {
+		err = add(lo, hi)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("consistency of %d with %d: %w", size1, size2, err)
+	}
+	slices.Reverse(path)
+	return path, nil
+}
+
 // NodeOfTiles returns a ReadNode over tiles: read must return at least the
 // first width hashes of a tile.
-func NodeOfTiles(s *suite.Suite, read func(level int, n uint64, width int) ([]Hash, error)) ReadNode {
+func NodeOfTiles(s *suite.Suite, read ReadWidth) ReadNode {
 	return func(level int, index uint64) (Hash, error) {
 		high := level % tileBits
 		first := index << high // in the tile level's own numbering
