@@ -26,6 +26,9 @@ type Log interface {
 	// Timeline returns up to limit indexes of entries that name the subject
 	// token, ascending, beginning at from.
 	Timeline(subject string, from uint64, limit int) ([]uint64, error)
+	// Prove returns an entry with its proof for the newest checkpoint; the error
+	// wraps ledger.ErrNotThere where there is none.
+	Prove(index uint64) (*ledger.Proven, error)
 	// Err is why the ledger stopped by itself, nil while it runs.
 	Err() error
 	// Full is why nothing is taken in for want of room on the disk, nil while there

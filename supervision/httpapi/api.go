@@ -62,7 +62,7 @@ func New(cfg Config) http.Handler {
 	}
 	s.api = humago.New(s.mux, s.humaConfig())
 	for _, routes := range []func(){
-		s.fundRoutes, s.organisationRoutes, s.lotteryRoutes, s.charityRoutes, s.entryRoutes, s.otherRoutes,
+		s.fundRoutes, s.organisationRoutes, s.lotteryRoutes, s.charityRoutes, s.entryRoutes, s.evidenceRoutes, s.otherRoutes,
 	} {
 		routes()
 	}

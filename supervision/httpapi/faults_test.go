@@ -42,6 +42,13 @@ func (f *faultyLog) Commits(from uint64) iter.Seq2[*ledger.Commit, error] {
 	}
 }
 
+func (f *faultyLog) Prove(index uint64) (*ledger.Proven, error) {
+	if f.read != nil && index >= f.from {
+		return nil, f.read
+	}
+	return f.Ledger.Prove(index)
+}
+
 func (f *faultyLog) Err() error { return f.stopped }
 
 // behind puts a server on a faulty log in place of the rig's.

@@ -57,7 +57,12 @@ func TestOpenAPI_EveryOperationIsDescribed(t *testing.T) {
 				t.Errorf("%s %s: operationId %q, summary %v", method, path, id, op["summary"])
 			}
 			ids[id] = true
-			at(t, op, "responses", "200", "content", "application/json", "schema")
+			if kinds := at(t, op, "responses", "200", "content").(map[string]any); len(kinds) != 1 {
+				t.Errorf("%s answers in %d forms", path, len(kinds))
+			}
+			if !evidence[path] {
+				at(t, op, "responses", "200", "content", "application/json", "schema")
+			}
 			for _, status := range []string{"422", "503", "504"} {
 				at(t, op, "responses", status, "content", "application/problem+json", "schema")
 			}
@@ -105,6 +110,9 @@ func TestOpenAPI_AnswersFitTheirSchemas(t *testing.T) {
 		"{organisation}", charity, "{index}", "3", "{token}", person, "{agency}", bureau,
 	)
 	for path := range doc["paths"].(map[string]any) {
+		if evidence[path] {
+			continue // no JSON: see TestEvidence
+		}
 		t.Run(path, func(t *testing.T) {
 			r.t = t
 			pointer := "urn:openapi#/paths/" + strings.ReplaceAll(strings.ReplaceAll(path, "~", "~0"), "/", "~1")

@@ -1,0 +1,38 @@
+package supervision
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"civicledger/ledger"
+)
+
+// Proof returns the proof that an entry is on the log, in C2SP tlog-proof form,
+// for the newest checkpoint.
+func (d *Desk) Proof(index uint64) ([]byte, error) {
+	p, err := d.log.Prove(index)
+	if errors.Is(err, ledger.ErrNotThere) {
+		return nil, d.noEntry(index)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p.Proof.Encode(), nil
+}
+
+// Raw returns the bytes of an entry as they are hashed.
+func (d *Desk) Raw(index uint64) ([]byte, error) {
+	if index >= d.log.Head().Size {
+		return nil, d.noEntry(index)
+	}
+	for raw, err := range d.entries(index) {
+		return slices.Clone(raw), err
+	}
+	return nil, fmt.Errorf("entry %d: %w", index, ledger.ErrNotThere)
+}
+
+func (d *Desk) noEntry(index uint64) error {
+	return &NotFound{What: "entry", Key: strconv.FormatUint(index, 10), Cure: entryCure(d.log.Head().Size)}
+}
