@@ -93,7 +93,7 @@ func mustSay(t *testing.T, operator *keys.Key, eventType string, data any) *chai
 
 func civicverify(args ...string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer
-	code = run(context.Background(), args, &out, &errs)
+	code = verify.Main(context.Background(), args, &out, &errs)
 	return code, out.String(), errs.String()
 }
 

@@ -1,0 +1,189 @@
+package verify
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const receiptUsage = `Check, offline, that an agency's file is on the log, every line byte for byte.
+
+  civicverify receipt RECEIPTS EVENTS --key VERIFIER-KEY [--without LINES]
+                      [--state FILE] [-v] [--json]
+
+  RECEIPTS         one receipt or many, one on each line, in the order in which they
+                   came: what civicledger submit --receipts appends to
+  EVENTS           the events file that was submitted, one event on each line
+  --key KEY        the ledger's verifier key, or a file that holds it. Take it from
+                   somewhere else than from the log.
+  --without LINES  lines that were refused, such as 17,40-42: civicledger submit says
+                   which. They are in no receipt and stay not proven.
+  --state FILE     a checkpoint kept from before: a receipt that contradicts it is
+                   shown with it. Where there is none yet, the newest is kept.
+  -v               one line for each receipt, not only for those that do not hold
+  --json           report as JSON (format "` + ReceiptFormat + `")
+
+Exit status: 0 every line is proven and every receipt holds, 1 not so (the lines and
+receipts are named), 2 could not be checked.
+
+Example:
+  civicverify receipt receipts.jsonl payments.jsonl --key ./log.pub -v
+`
+
+type receiptRequest struct {
+	trust
+	without string
+	verbose bool
+	json    bool
+}
+
+func receiptCommand(_ context.Context, c *cli) int {
+	var q receiptRequest
+	flags := flag.NewFlagSet("receipt", flag.ContinueOnError)
+	q.flags(flags)
+	flags.StringVar(&q.without, "without", "", "")
+	flags.BoolVar(&q.verbose, "v", false, "")
+	flags.BoolVar(&q.json, "json", false, "")
+	args, code, ok := c.parse(flags, 2, receiptUsage)
+	if !ok {
+		return code
+	}
+	r, err := q.check(args[0], args[1], c.stderr)
+	if err != nil {
+		return c.fail(err)
+	}
+	write := func(w io.Writer) error { return r.WriteWords(w, q.verbose) }
+	if q.json {
+		write = func(w io.Writer) error { return writeJSON(w, r) }
+	}
+	if err := write(c.stdout); err != nil {
+		return c.fail(fmt.Errorf("write report: %w", err))
+	}
+	if r.Verdict != Proven {
+		return 1
+	}
+	return 0
+}
+
+func (q *receiptRequest) check(receiptsFile, eventsFile string, stderr io.Writer) (*ReceiptReport, error) {
+	if err := q.load(); err != nil {
+		return nil, err
+	}
+	without, err := parseLines(q.without)
+	if err != nil {
+		return nil, err
+	}
+	text, err := os.ReadFile(receiptsFile)
+	if err != nil {
+		return nil, err
+	}
+	events, err := os.Open(eventsFile)
+	if err != nil {
+		return nil, err
+	}
+	defer events.Close()
+	r, err := CheckReceipts(text, events, without, q, q.known, tellNowAndThen(stderr))
+	if err != nil {
+		return nil, fmt.Errorf("check %s with %s: %w", eventsFile, receiptsFile, err)
+	}
+	r.File, r.Key = eventsFile, q.vkey
+	if q.state != "" && q.known == nil && r.newest != nil && len(r.Forks) == 0 {
+		err = SaveState(q.state, r.newest.Note)
+	}
+	return r, err
+}
+
+// parseLines reads numbers and ranges of lines: 17,40-42.
+func parseLines(text string) ([]LineRange, error) {
+	if text == "" {
+		return nil, nil
+	}
+	var out []LineRange
+	for _, part := range strings.Split(text, ",") {
+		first, last, several := strings.Cut(strings.TrimSpace(part), "-")
+		if !several {
+			last = first
+		}
+		var r LineRange
+		var errFirst, errLast error
+		r.First, errFirst = strconv.Atoi(first)
+		r.Last, errLast = strconv.Atoi(last)
+		if errFirst != nil || errLast != nil || r.First < 1 || r.Last < r.First {
+			return nil, fmt.Errorf("--without: %q is neither a line nor a range of lines such as 40-42", part)
+		}
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+// tellNowAndThen tells how far a long check is, every two seconds.
+func tellNowAndThen(w io.Writer) func(what string, done, total int64) {
+	last := time.Now()
+	return func(what string, done, total int64) {
+		if now := time.Now(); now.Sub(last) > 2*time.Second {
+			last = now
+			fmt.Fprintf(w, "%d of %d %s\n", done, total, what)
+		}
+	}
+}
+
+// WriteWords writes the report for people.
+func (r *ReceiptReport) WriteWords(w io.Writer, verbose bool) error {
+	var b strings.Builder
+	verdict := "PROVEN, every line is on the log byte for byte"
+	if r.Verdict != Proven {
+		verdict = "NOT PROVEN"
+	}
+	held := 0
+	for i := range r.Receipts {
+		if r.Receipts[i].Holds {
+			held++
+		}
+	}
+	fmt.Fprintf(&b, "%s: %s\n  ledger      %s\n  proven      %d of %d lines, by %d of %d receipts\n", r.File, verdict, r.Origin, r.Proven, r.Lines, held, len(r.Receipts))
+	for i := range r.Receipts {
+		if seen := &r.Receipts[i]; verbose || !seen.Holds {
+			seen.write(&b)
+		}
+	}
+	for _, l := range r.NotProven {
+		fmt.Fprintf(&b, "  not proven  %s: %s\n", l.words(), l.Why)
+	}
+	for _, n := range r.Notes {
+		fmt.Fprintf(&b, "  note        %s\n", n)
+	}
+	for i := range r.Forks {
+		r.Forks[i].write(&b)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (s *ReceiptSeen) write(b *strings.Builder) {
+	fmt.Fprintf(b, "  receipt %-3d ", s.Receipt)
+	if s.receipt != nil {
+		fmt.Fprintf(b, "%s: %s, recorded %s", s.Agency, entries(s.First, s.Last), s.Recorded)
+	}
+	for i, l := range s.Lines {
+		fmt.Fprintf(b, "%s%s", map[bool]string{true: ", ", false: " and "}[i == 0], l.words())
+	}
+	if s.Same > 0 {
+		fmt.Fprintf(b, ", the same as receipt %d", s.Same)
+	}
+	if !s.Holds {
+		fmt.Fprintf(b, "\n              DOES NOT HOLD: %s", s.Problem)
+	}
+	b.WriteByte('\n')
+}
+
+func (l LineRange) words() string {
+	if l.First == l.Last {
+		return fmt.Sprintf("line %d", l.First)
+	}
+	return fmt.Sprintf("lines %d to %d", l.First, l.Last)
+}
