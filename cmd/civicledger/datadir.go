@@ -123,6 +123,11 @@ func writeFileDurably(path, text string) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
+// openForReading opens the ledger in d, served or not, to be read only.
+func (d dataDir) openForReading(ctx context.Context, log *slog.Logger) (*ledger.Ledger, error) {
+	return d.openLedger(ctx, true, ledger.AuditConfig{}, log)
+}
+
 // openLedger opens the ledger in d, for writing or for reading only.
 func (d dataDir) openLedger(ctx context.Context, readOnly bool, audit ledger.AuditConfig, log *slog.Logger) (*ledger.Ledger, error) {
 	if ok, err := d.exists(); err != nil || !ok {

@@ -158,7 +158,7 @@ func (p *proving) source(ctx context.Context) (proofs, func(), error) {
 		}
 		return tiles.proofs, func() {}, nil
 	}
-	l, err := dataDir(p.data).openLedger(ctx, true, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	l, err := dataDir(p.data).openForReading(ctx, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -70,15 +70,17 @@ func scriptLine(line string) (steps []string, ok bool) {
 		return nil, true // CI and `serve demo` above run them
 	case command == "curl":
 		return []string{"fetch " + args[strings.LastIndex(args, " ")+1:]}, true
+	case command == "bin/civicverify" && sub == "watch":
+		return []string{"exec civicverify " + args + " --once"}, true // it would not end
 	case command == "bin/civicverify":
-		return []string{"exec civicledger verify " + args}, true
+		return []string{"exec civicverify " + args}, true
 	case command != "bin/civicledger":
 		return nil, false
 	case sub == "serve":
 		return []string{"stop", "serve " + args}, true
 	case sub == "enrol":
 		args += " --bus $BUS"
-	case sub == "query":
+	case sub == "query" || sub == "prove":
 		args += " --server $HTTP"
 	}
 	return []string{"exec civicledger " + args}, true

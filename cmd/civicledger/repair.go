@@ -112,7 +112,7 @@ func (r *repairedReport) words(out io.Writer) {
 		verb = "would be repaired"
 	}
 	for _, c := range r.Changes {
-		fmt.Fprintf(out, "%s: %s, %s (%s at byte %d, %d bytes)\n", verb, c.What, span(c.First, c.Last), c.File, c.Offset, c.Bytes)
+		fmt.Fprintf(out, "%s: %s, %s (%s at byte %d, %d bytes)\n", verb, c.What, entriesText(c.First, c.Last), c.File, c.Offset, c.Bytes)
 	}
 	for _, m := range r.Missing {
 		fmt.Fprintf(out, "cannot be repaired: entry %d: %s\n", m.Index, m.Reason)
@@ -134,7 +134,7 @@ func (r *repairedReport) words(out io.Writer) {
 	}
 }
 
-func span(first, last uint64) string {
+func entriesText(first, last uint64) string {
 	if first == last {
 		return fmt.Sprintf("entry %d", first)
 	}

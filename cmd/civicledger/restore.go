@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"civicledger/ledger"
 	"civicledger/ledger/backup"
 	"civicledger/ledger/keys"
 	"civicledger/ledger/verify"
@@ -150,7 +149,7 @@ func putKeys(ctx context.Context, from string, to dataDir, verifier string) erro
 	if logKey.VerifierKey() != verifier {
 		return fmt.Errorf("log.key in %s is that of %s, not of this ledger", from, logKey.VerifierKey())
 	}
-	l, err := to.openLedger(ctx, true, ledger.AuditConfig{}, slog.New(slog.DiscardHandler))
+	l, err := to.openForReading(ctx, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}

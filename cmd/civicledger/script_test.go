@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,11 +18,14 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"civicledger/ledger/verify"
 )
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"civicledger": func() { os.Exit(run(os.Args[1:])) },
+		"civicverify": func() { os.Exit(verify.Main(context.Background(), os.Args[1:], os.Stdout, os.Stderr)) },
 	})
 }
 
