@@ -1,0 +1,304 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"civicledger/ledger"
+	"civicledger/ledger/book"
+	"civicledger/ledger/chain"
+	"civicledger/ledger/index"
+	"civicledger/ledger/keys"
+	"civicledger/ledger/suite"
+)
+
+// Names in a data directory, as cmd/civicledger has them.
+const (
+	indexDir    = "index"
+	keysDir     = "keys"
+	logKeyFile  = "keys/log.key"
+	operatorKey = "keys/operator.key"
+	publicKey   = "log.pub"
+)
+
+// gate lets a goroutine of the ledger through, or holds it. With it a schedule
+// decides what is committed together and how far the index is behind.
+type gate struct {
+	mu      sync.Mutex
+	changed *sync.Cond
+	held    bool
+	waiting bool // somebody stands before it
+}
+
+func newGate() *gate {
+	g := &gate{}
+	g.changed = sync.NewCond(&g.mu)
+	return g
+}
+
+func (g *gate) pass() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.waiting = true
+	for g.held {
+		g.changed.Wait()
+	}
+	g.waiting = false
+}
+
+func (g *gate) hold(held bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.held = held
+	g.changed.Broadcast()
+}
+
+// blocks says whether somebody stands before the gate and does not get on.
+func (g *gate) blocks() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.held && g.waiting
+}
+
+// gatedStore is the book as the ledger sees it. The ledger syncs its checkpoint
+// every second of the machine's clock; here the schedule says when that is.
+type gatedStore struct {
+	*book.Book
+	gate    *gate
+	running atomic.Bool // swallow the ledger's own syncs
+	noSpace func() bool
+}
+
+func (s *gatedStore) Commit(c *ledger.Commit) error {
+	s.gate.pass()
+	return s.Book.Commit(c)
+}
+
+func (s *gatedStore) Sync() error {
+	if s.running.Load() {
+		return nil
+	}
+	return s.Book.Sync()
+}
+
+// gatedIndex is the index as the ledger sees it.
+type gatedIndex struct {
+	ledger.Index
+	gate      *gate
+	faults    *injector
+	abandoned bool                                        // Close was made to fail: it holds the directory until the node is gone
+	full      atomic.Int32                                // calls of Apply that find no room
+	failed    atomic.Bool                                 // Apply gave an error that ends the ledger
+	batch     func(*ledger.IndexBatch) *ledger.IndexBatch // what a broken index makes of a batch; nil: nothing
+}
+
+func (x *gatedIndex) Apply(b *ledger.IndexBatch) error {
+	x.gate.pass()
+	if x.full.Load() > 0 {
+		x.full.Add(-1)
+		return fmt.Errorf("%w: injected", ledger.ErrNoSpace)
+	}
+	if x.batch != nil {
+		b = x.batch(b)
+	}
+	err := x.faults.around(stepApply, func() error { return x.Index.Apply(b) })
+	if err != nil {
+		x.failed.Store(true)
+	}
+	return err
+}
+
+func (x *gatedIndex) Lookup(keys []chain.EventKey) (found map[chain.EventKey]uint64, err error) {
+	err = x.faults.around(stepLookup, func() (err error) { found, err = x.Index.Lookup(keys); return err })
+	return found, err
+}
+
+func (x *gatedIndex) Timeline(subject string, from uint64, limit int) (at []uint64, err error) {
+	err = x.faults.around(stepTimeline, func() (err error) { at, err = x.Index.Timeline(subject, from, limit); return err })
+	return at, err
+}
+
+func (x *gatedIndex) Tile(level int, n uint64) (hashes []chain.Hash, err error) {
+	err = x.faults.around(stepTile, func() (err error) { hashes, err = x.Index.Tile(level, n); return err })
+	return hashes, err
+}
+
+func (x *gatedIndex) Sync() error { return x.faults.around(stepIndexSync, x.Index.Sync) }
+
+func (x *gatedIndex) Close() error {
+	closed := false
+	err := x.faults.around(stepIndexClose, func() error { closed = true; return x.Index.Close() })
+	x.abandoned = !closed
+	return err
+}
+
+// node is an open ledger.
+type node struct {
+	dir      string
+	ledger   *ledger.Ledger
+	store    *gatedStore
+	index    *gatedIndex
+	replayed bool // Progress was called
+	rebuilt  bool // the index was damaged, and removed
+}
+
+// opening says how a data directory is opened.
+type opening struct {
+	dir       string
+	segment   int64
+	readOnly  bool
+	disk      *disk
+	clock     ledger.Clock
+	freeBytes func(string) (int64, error)
+	minFree   int64 // of the index; 0: its own
+	broken    broken
+}
+
+// errKeys is wrapped when a key file does not load.
+var errKeys = errors.New("keys")
+
+// open opens a data directory as cmd/civicledger does: keys, book, an index
+// that is removed and made anew when it is damaged, ledger.
+func (o *opening) open() (n *node, err error) {
+	logKey, err := loadKeys(o.dir)
+	if err != nil {
+		return nil, err
+	}
+	o.disk.setOpening(true)
+	defer o.disk.setOpening(false)
+	store, err := book.Open(o.dir, book.Options{
+		SegmentSize: o.segment, ReadOnly: o.readOnly, Around: o.disk.around, FreeBytes: o.freeBytes, MinFree: minFree,
+	})
+	if err != nil {
+		return nil, err
+	}
+	n = &node{dir: o.dir, store: &gatedStore{Book: store, gate: newGate()}}
+	if err := o.openIndex(n); err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	n.ledger, err = ledger.Open(context.Background(), ledger.Config{
+		Store: n.store, Index: n.index, Signer: logKey, VerifierKey: logKey.VerifierKey(), ReadOnly: o.readOnly,
+		Clock: o.clock, Progress: func(_, _ uint64) { n.replayed = true },
+	})
+	if err != nil {
+		n.index.Index.Close()
+		return nil, errors.Join(err, store.Close())
+	}
+	n.store.running.Store(true)
+	return n, nil
+}
+
+// minFree is what the book wants left on its disk.
+const minFree = 1 << 20
+
+func loadKeys(dir string) (*keys.Log, error) {
+	if _, err := os.Stat(filepath.Join(dir, publicKey)); err != nil {
+		return nil, fmt.Errorf("%w: %w", errKeys, err)
+	}
+	logKey, err := keys.LoadLog(filepath.Join(dir, logKeyFile))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errKeys, err)
+	}
+	if _, err := keys.Load(filepath.Join(dir, operatorKey)); err != nil {
+		return nil, fmt.Errorf("%w: %w", errKeys, err)
+	}
+	return logKey, nil
+}
+
+var quiet = slog.New(slog.DiscardHandler)
+
+func (o *opening) openIndex(n *node) error {
+	genesis := chain.Hash{}
+	for c, err := range n.store.Commits(0) {
+		if err != nil {
+			return err
+		}
+		genesis = suite.Default().Leaf(c.Entries[0])
+		break
+	}
+	if genesis == (chain.Hash{}) {
+		return ledger.ErrEmpty
+	}
+	dir := filepath.Join(o.dir, indexDir)
+	options := index.Options{Ledger: genesis, ReadOnly: o.readOnly, Logger: quiet, MinFree: o.minFree}
+	n.index = &gatedIndex{gate: newGate(), faults: o.disk.faults, batch: o.broken.batch}
+	idx, err := index.Open(dir, options)
+	switch {
+	case err == nil:
+	case o.readOnly:
+		n.index.Index = ledger.NoIndex{}
+		return nil
+	case errors.Is(err, index.ErrCorrupt):
+		n.rebuilt = true
+		if err := index.Remove(dir); err != nil {
+			return err
+		}
+		idx, err = index.Open(dir, options)
+	}
+	if err != nil {
+		return err
+	}
+	n.index.Index = idx
+	if o.broken.index != nil {
+		n.index.Index = o.broken.index(idx)
+	}
+	return nil
+}
+
+// stopped says whether the ledger records nothing more.
+func (n *node) stopped() bool {
+	select {
+	case <-n.ledger.Stopped():
+		return true
+	default:
+		return false
+	}
+}
+
+// settle waits until the follower of the index can do no more: all is applied,
+// it stands before its gate, or it has ended.
+func (n *node) settle() {
+	await(func() bool {
+		return n.index.gate.blocks() || n.index.failed.Load() || n.index.Position() >= n.ledger.Head().Size
+	})
+}
+
+// await waits until something is so, or the ledger has stopped.
+func (n *node) await(so func() bool) {
+	await(func() bool { return so() || n.stopped() })
+}
+
+func await(so func() bool) {
+	tick := time.NewTicker(50 * time.Microsecond)
+	defer tick.Stop()
+	for !so() {
+		<-tick.C
+	}
+}
+
+// release lets everything through.
+func (n *node) release() {
+	n.store.gate.hold(false)
+	n.index.gate.hold(false)
+	n.store.running.Store(false)
+}
+
+// close ends the node in order. What was made to fail is in the error.
+func (n *node) close() error {
+	n.release()
+	return n.ledger.Close()
+}
+
+// sweep closes what a Close that was made to fail left open.
+func (n *node) sweep() {
+	if n.index.abandoned {
+		_ = n.index.Index.Close()
+	}
+}
