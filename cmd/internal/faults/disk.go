@@ -99,6 +99,7 @@ func (d *disk) problem() error {
 
 // around is book.Around.
 func (d *disk) around(change book.Change, path string, do func() error) error {
+	path = named(path)
 	how := d.faults.due(step(change), true, filepath.Base(path))
 	var before *content
 	if change == book.ChangeWrite || change == book.ChangeRemove {
@@ -131,6 +132,20 @@ func (d *disk) around(change book.Change, path string, do func() error) error {
 		return fmt.Errorf("%s %s: %w", change, how, errInjected)
 	}
 	return nil
+}
+
+// named is the name that a file has now: one that was renamed while it was open
+// still goes by the name it was opened with.
+func named(path string) string {
+	now, renamed := strings.CutSuffix(path, ".new")
+	if renamed {
+		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+			if _, err := os.Lstat(now); err == nil {
+				return now
+			}
+		}
+	}
+	return path
 }
 
 func (d *disk) note(err error) {

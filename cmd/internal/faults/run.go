@@ -99,7 +99,7 @@ func (r *run) genesis(logKey *keys.Log, operator *keys.Key) error {
 	if err != nil {
 		return err
 	}
-	r.model.send(s)
+	s = r.model.send(s)
 	if err := book.Create(r.dir); err != nil {
 		return err
 	}
@@ -111,6 +111,8 @@ func (r *run) genesis(logKey *keys.Log, operator *keys.Key) error {
 	if err := errors.Join(err, store.Close()); err != nil {
 		return err
 	}
+	s.state = present
+	r.model.record(s)
 	return r.disk.settled(r.dir)
 }
 
