@@ -22,6 +22,7 @@ type recovery struct {
 	indexed    uint64 // entries the index has
 	batch      *IndexBatch
 	lagging    bool // what the index lacks goes to the lag, not to the index
+	begun      bool // tree and roster are those up to from
 	progress   func(done, total uint64)
 }
 
@@ -44,24 +45,17 @@ func (l *Ledger) recover(ctx context.Context, cfg Config) error {
 		return fmt.Errorf("the index holds %d entries, the book only %d: the book is not the one that was signed; put back the newest copy of it", r.indexed, head.Size)
 	}
 	if l.readOnly {
+		// Less than the checkpoint signs where the end is damaged.
 		r.until, r.indexed = min(checkpoint.Size, head.Size), min(r.indexed, head.Size)
-		if head.Size < checkpoint.Size {
-			l.unreadable = fmt.Errorf("%w: the checkpoint signs %d entries, %d can be read", ErrDamaged, checkpoint.Size, head.Size)
-			l.log.Warn("reading only what stands before the damage", "cause", l.unreadable)
-		}
 		l.lag.close() // it keeps all that the index lacks, without bound
-	}
-	err = r.run(ctx)
-	if l.readOnly && errors.Is(err, ErrDamaged) && l.seq.head.Size > 0 {
-		l.log.Warn("reading only what stands before the damage", "entries", l.seq.head.Size, "of", r.until, "cause", err)
-		l.unreadable, err = err, nil
-	}
-	if err != nil {
-		return err
-	}
-	if l.readOnly {
+		if err := r.runBeforeDamage(ctx); err != nil {
+			return err
+		}
 		l.current.Store(&view{head: l.seq.head, tree: l.seq.tree, roster: l.seq.roster, checkpoint: stored})
 		return nil
+	}
+	if err := r.run(ctx); err != nil {
+		return err
 	}
 	if err := l.show(); err != nil {
 		return err
@@ -91,6 +85,29 @@ func (l *Ledger) storedCheckpoint(verifier note.Verifier, head chain.Head) ([]by
 	return stored, c, nil
 }
 
+// runBeforeDamage reads what stands before the first damage, for a ledger that
+// is only read: the book may end before its checkpoint and before the index.
+func (r *recovery) runBeforeDamage(ctx context.Context) error {
+	l := r.l
+	err := r.run(ctx)
+	if errors.Is(err, ErrDamaged) && !r.begun {
+		// The damage lies before where the index has everything, or where the
+		// roster is listed from: what stands is read from the beginning.
+		r.indexed, l.seq = 0, sequencer{stored: l.seq.stored}
+		err = r.run(ctx)
+	}
+	size := l.seq.head.Size
+	if err == nil && size < r.checkpoint.Size {
+		err = fmt.Errorf("%w: it ends at %d", ErrDamaged, size)
+	}
+	if errors.Is(err, ErrDamaged) && size > 0 {
+		l.log.Warn("reading only what stands before the damage", "entries", size, "of", r.checkpoint.Size, "cause", err)
+		l.unreadable = err
+		return nil
+	}
+	return err
+}
+
 func (r *recovery) run(ctx context.Context) error {
 	l := r.l
 	r.from = min(r.indexed, r.checkpoint.Size) &^ (chain.TileWidth - 1)
@@ -100,6 +117,7 @@ func (r *recovery) run(ctx context.Context) error {
 	if err := r.begin(); err != nil {
 		return err
 	}
+	r.begun = true
 	for c, err := range l.store.Commits(r.from) {
 		if err == nil {
 			err = ctx.Err()
