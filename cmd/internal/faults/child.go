@@ -171,6 +171,11 @@ func (c *child) end() error {
 // childLife is a life in a process of its own that is killed with kill -9: in
 // the middle of a change, or between two submissions.
 func (r *run) childLife() error {
+	if r.model.unsure() {
+		if err := r.mustStart(nil); err != nil {
+			return err
+		}
+	}
 	var death *fault
 	if r.rng.IntN(5) > 0 {
 		death = randomDeath(r.rng)
@@ -197,8 +202,6 @@ func (r *run) orders(c *child, steps int) error {
 		return fmt.Errorf("a child does not open it: %s", first.Err)
 	}
 	for range steps {
-		// What was sent before this process began is resolved by reading the log
-		// in the next one; until then only new things are said.
 		list, err := r.batchForChild()
 		if err != nil {
 			return err

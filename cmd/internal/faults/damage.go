@@ -149,6 +149,7 @@ type changes struct {
 	first, last int64    // offsets of changed bytes
 	header      bool     // of the segment
 	length      bool     // the file has another size, or is not there
+	idle        bool     // all entries stand, and none follows: nothing that is signed is concerned
 }
 
 func changesOf(before, after *content, name string, where []placed) changes {
@@ -165,6 +166,7 @@ func changesOf(before, after *content, name string, where []placed) changes {
 		return false
 	}
 	c.header = differs(0, frame.SegmentHeaderSize)
+	behind := len(where) > 0 && where[len(where)-1].file <= name // no entry stands in a later file
 	for i, p := range where {
 		if p.file != name {
 			continue
@@ -180,6 +182,7 @@ func changesOf(before, after *content, name string, where []placed) changes {
 			c.last = p.frameEnd
 		}
 	}
+	c.idle = behind && len(c.frames) == 0 && (!c.header || empty(where, name))
 	return c
 }
 

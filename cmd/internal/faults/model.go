@@ -33,6 +33,7 @@ type said struct {
 	keys     []chain.EventKey
 	subjects [][]string // of each line
 	effect   effect
+	never    string // the code with which it is refused whenever it is sent; "" for none
 	state    outcome
 	first    uint64
 	recorded int64
@@ -299,6 +300,16 @@ func (m *model) open() []*said {
 	}
 	slices.SortFunc(list, func(a, b *said) int { return a.order - b.order })
 	return list
+}
+
+// unsure says whether the outcome of something is unknown.
+func (m *model) unsure() bool {
+	for _, s := range m.sent {
+		if s.state == unknown {
+			return true
+		}
+	}
+	return false
 }
 
 // onLog returns what is on the log, in order.

@@ -232,7 +232,7 @@ func (r *run) life() error {
 		return err
 	}
 	if err := r.workOn(n, 4+r.rng.IntN(22)); err != nil {
-		n.abandon()
+		r.abandon(n)
 		return err
 	}
 	return r.endLife(n, end, before)
@@ -256,11 +256,12 @@ func (r *run) armFor(end ending) error {
 	return nil
 }
 
-// abandon closes a node of which nothing more is asked.
-func (n *node) abandon() {
-	n.index.faults.end()
+// abandon closes a node of which nothing more is asked: nothing of it happens.
+func (r *run) abandon(n *node) {
+	r.faults.end()
 	_ = n.close()
 	n.sweep()
+	r.faults.revive()
 }
 
 // endLife closes, kills or cuts the power, as planned or as a fault had it.
@@ -287,9 +288,8 @@ func (r *run) endLife(n *node, end ending, indexBefore string) error {
 	}
 	r.faults.end()
 	err := r.image(end == byPowerCut, indexBefore)
-	n.abandon()
+	r.abandon(n)
 	hit := r.hits()
-	r.faults.revive()
 	if cause != nil && !hit && !expected(cause) {
 		return fmt.Errorf("without a fault the ledger stopped: %w", cause)
 	}

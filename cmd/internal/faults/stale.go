@@ -138,7 +138,7 @@ func (r *run) forked(dir string) error {
 			lines = append(lines, line)
 		}
 		if err := r.sayFork(n, lines); err != nil {
-			n.abandon()
+			r.abandon(n)
 			return err
 		}
 	}

@@ -106,12 +106,12 @@ func (r *run) mustStart(then func(*node) error) error {
 		return fmt.Errorf("it does not open: %w", err)
 	}
 	if err := r.check(n); err != nil {
-		n.abandon()
+		r.abandon(n)
 		return err
 	}
 	if then != nil {
 		if err := then(n); err != nil {
-			n.abandon()
+			r.abandon(n)
 			return err
 		}
 	}
@@ -123,7 +123,7 @@ func (r *run) mustRefuse(dir string, fits func(error) bool) error {
 	n, err := r.open(r.opening(dir))
 	if err == nil {
 		size := n.ledger.Head().Size
-		n.abandon()
+		r.abandon(n)
 		return fmt.Errorf("it starts, with %d entries of %d", size, r.model.size)
 	}
 	if !fits(err) {
@@ -278,7 +278,8 @@ func (r *run) leavings() error {
 		}
 	case 2: // the beginning of the first frame, as a frame that was cut off
 		r.did("torn tail", filepath.Base(last))
-		c.data = append(c.data, c.data[frame.SegmentHeaderSize:frame.SegmentHeaderSize+1+r.rng.IntN(frame.HeaderSize)]...)
+		frames := c.data[min(frame.SegmentHeaderSize, len(c.data)):]
+		c.data = append(c.data, frames[:min(len(frames), 1+r.rng.IntN(frame.HeaderSize))]...)
 		c.size = int64(len(c.data))
 		if err := c.write(last); err != nil {
 			return err
@@ -337,7 +338,7 @@ func (r *run) noRoom() error {
 	o.minFree = 1 << 62
 	if n, err := r.open(o); err == nil || !errors.Is(err, ledger.ErrNoSpace) || errors.Is(err, index.ErrCorrupt) {
 		if err == nil {
-			n.abandon()
+			r.abandon(n)
 		}
 		return fmt.Errorf("without room for the index it opens with: %w", err)
 	}

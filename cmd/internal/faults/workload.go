@@ -312,6 +312,12 @@ func (w *workload) nextOf(a *agency) (*said, expectation, error) {
 	}
 	if w.rng.IntN(6) == 0 {
 		s, want, err := w.bad(a)
+		if s != nil {
+			switch want.code {
+			case ledger.CodeTwice, roster.CodeSignature, roster.CodeNotGranted:
+				s.never = want.code
+			}
+		}
 		if s != nil || err != nil {
 			return s, w.expect(s, want), err
 		}
@@ -323,7 +329,13 @@ func (w *workload) nextOf(a *agency) (*said, expectation, error) {
 // expect corrects an expectation by what comes before it in the ledger's
 // judgement: form and signature, then what is on the log, then rights.
 func (w *workload) expect(s *said, want expectation) expectation {
-	if s == nil || want.code == ledger.CodeTwice || want.code == roster.CodeSignature {
+	if s == nil {
+		return want
+	}
+	if want.code == "" {
+		want.code = s.never
+	}
+	if want.code == ledger.CodeTwice || want.code == roster.CodeSignature {
 		return want
 	}
 	if s.state == accepted || s.state == present {
