@@ -55,13 +55,13 @@ func (r *run) checkIndex(n *node) error {
 	for k, want := range m.at {
 		all = append(all, k)
 		if at, ok, err := n.ledger.Find(k); err != nil || !ok || at != want {
-			return fmt.Errorf("event key of entry %d is found at %d, %t, %w", want, at, ok, err)
+			return fmt.Errorf("event key of entry %d is found at %d, %t, %v", want, at, ok, err)
 		}
 	}
 	nobody := chain.EventKey{1: 1}
 	found, err := n.index.Index.Lookup(append(all, nobody))
 	if _, ok := found[nobody]; err != nil || ok || len(found) != len(all) {
-		return fmt.Errorf("the index finds %d of %d event keys, %w", len(found), len(all), err)
+		return fmt.Errorf("the index finds %d of %d event keys, %v", len(found), len(all), err)
 	}
 	subjects := map[string][]uint64{"st1.e1.nobody": nil}
 	for s, at := range m.subjects {
@@ -70,10 +70,10 @@ func (r *run) checkIndex(n *node) error {
 	for s, want := range subjects {
 		at, err := n.index.Index.Timeline(s, 0, len(m.entries)+1)
 		if err != nil || !slices.Equal(at, want) {
-			return fmt.Errorf("timeline of %s: %v, want %v, %w", s, at, want, err)
+			return fmt.Errorf("timeline of %s: %v, want %v, %v", s, at, want, err)
 		}
 		if at, err = n.ledger.Timeline(s, 0, len(m.entries)+1); err != nil || !slices.Equal(at, want) {
-			return fmt.Errorf("timeline of %s by the ledger: %v, want %v, %w", s, at, want, err)
+			return fmt.Errorf("timeline of %s by the ledger: %v, want %v, %v", s, at, want, err)
 		}
 	}
 	return r.checkTiles(n)
@@ -88,7 +88,7 @@ func (r *run) checkTiles(n *node) error {
 			"ledger": func() ([]chain.Hash, error) { return n.ledger.Tile(t.Level, t.N, chain.TileWidth) },
 		} {
 			if hashes, err := read(); err != nil || !slices.Equal(hashes, t.Hashes) {
-				return fmt.Errorf("tile %d/%d of the %s is wrong, %w", t.Level, t.N, what, err)
+				return fmt.Errorf("tile %d/%d of the %s is wrong, %v", t.Level, t.N, what, err)
 			}
 		}
 	}
@@ -98,7 +98,7 @@ func (r *run) checkTiles(n *node) error {
 	}
 	hashes, err := n.ledger.Tile(0, m.size/chain.TileWidth, edge)
 	if err != nil || !slices.Equal(hashes, m.leaves[len(m.leaves)-edge:]) {
-		return fmt.Errorf("the tile at the edge is wrong, %w", err)
+		return fmt.Errorf("the tile at the edge is wrong, %v", err)
 	}
 	if _, err := n.index.Index.Tile(0, m.size/chain.TileWidth); !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("the index has a tile that is not full: %w", err)
@@ -150,20 +150,23 @@ func (r *run) lookAround(n *node) error {
 	one := s[r.rng.IntN(len(s))]
 	at, ok, err := n.ledger.Find(one.keys[0])
 	if !expected(err) && (err != nil || !ok || at != one.first) {
-		return fmt.Errorf("event key of entry %d is found at %d, %t, %w", one.first, at, ok, err)
+		return fmt.Errorf("event key of entry %d is found at %d, %t, %v", one.first, at, ok, err)
 	}
 	entry, err := n.ledger.Entry(one.first)
+	if expected(err) { // the book has stopped, and the ledger does not know it yet
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("entry %d: %w", one.first, err)
 	}
 	if _, line, err := chain.ParseEntry(entry); err != nil || !bytes.Equal(line, one.sub.Lines[0]) {
-		return fmt.Errorf("entry %d is not what was said, %w", one.first, err)
+		return fmt.Errorf("entry %d is not what was said, %v", one.first, err)
 	}
 	for subject := range one.subjects[0] {
 		name := one.subjects[0][subject]
 		list, err := n.ledger.Timeline(name, 0, int(m.size)+1)
 		if !expected(err) && (err != nil || !slices.Equal(list, m.subjects[name])) {
-			return fmt.Errorf("timeline of %s: %v, want %v, %w", name, list, m.subjects[name], err)
+			return fmt.Errorf("timeline of %s: %v, want %v, %v", name, list, m.subjects[name], err)
 		}
 	}
 	if full := m.size / chain.TileWidth; full > 0 {

@@ -96,7 +96,7 @@ func answerAll(n *node, subs []chain.Submission) []answer {
 			n.await(func() bool { return n.store.gate.blocks() || answered(wait) })
 		}
 	}
-	n.store.gate.hold(false)
+	n.letThrough(waits)
 	for i, wait := range waits {
 		if wait != nil {
 			answers[i] = answerOf(wait(context.Background()))

@@ -34,6 +34,7 @@ type gate struct {
 	mu      sync.Mutex
 	changed *sync.Cond
 	held    bool
+	permits int  // how many more get through although it is held
 	waiting bool // somebody stands before it
 }
 
@@ -47,16 +48,27 @@ func (g *gate) pass() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.waiting = true
-	for g.held {
+	for g.held && g.permits == 0 {
 		g.changed.Wait()
 	}
+	if g.held {
+		g.permits--
+	}
 	g.waiting = false
+}
+
+// one lets one through.
+func (g *gate) one() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.permits = 1
+	g.changed.Broadcast()
 }
 
 func (g *gate) hold(held bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.held = held
+	g.held, g.permits = held, 0
 	g.changed.Broadcast()
 }
 
@@ -64,7 +76,7 @@ func (g *gate) hold(held bool) {
 func (g *gate) blocks() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.held && g.waiting
+	return g.held && g.permits == 0 && g.waiting
 }
 
 // gatedStore is the book as the ledger sees it. The ledger syncs its checkpoint
@@ -281,6 +293,33 @@ func await(so func() bool) {
 	for !so() {
 		<-tick.C
 	}
+}
+
+// letThrough lets commits through one by one, each with what it gives the index,
+// until all that was sent has its answer.
+func (n *node) letThrough(list []ledger.Wait) {
+	all := func() bool {
+		for _, wait := range list {
+			if wait != nil && !answered(wait) {
+				return false
+			}
+		}
+		return true
+	}
+	for !all() && !n.stopped() {
+		n.await(func() bool { return n.store.gate.blocks() || all() })
+		n.settle()
+		n.store.gate.one()
+		n.await(func() bool { return n.store.gate.blocks() || all() })
+	}
+	n.store.gate.hold(false)
+}
+
+func answered(wait ledger.Wait) bool {
+	ended, end := context.WithCancel(context.Background())
+	end()
+	_, err := wait(ended)
+	return !errors.Is(err, context.Canceled)
 }
 
 // release lets everything through.

@@ -172,11 +172,26 @@ func (r *run) start() (*node, error) {
 	for try := 0; ; try++ {
 		if try < 2 && r.rng.IntN(4) == 0 {
 			f := randomFault(r.rng)
+			if r.rng.IntN(2) == 0 {
+				f = randomDeath(r.rng)
+			}
 			f.After %= 12
 			r.faults.arm(f)
 			r.trace("open with %s to come", f)
 		}
 		n, err := r.open(r.opening(r.dir))
+		if died := r.faults.isDead(); died {
+			if n != nil {
+				n.settle()
+			}
+			if imaged := r.image(r.rng.IntN(2) == 0, ""); imaged != nil {
+				return nil, imaged
+			}
+			if n != nil { // it died when all was done
+				r.abandon(n)
+				err = errDead
+			}
+		}
 		hit := r.hits()
 		r.faults.revive()
 		if err == nil {
@@ -458,15 +473,12 @@ func (r *run) burst(n *node) error {
 			}
 		}
 	}
-	n.store.gate.hold(false)
+	waits := make([]ledger.Wait, len(list))
+	for i := range list {
+		waits[i] = list[i].wait
+	}
+	n.letThrough(waits)
 	return r.answers(n, list)
-}
-
-func answered(wait ledger.Wait) bool {
-	ended, end := context.WithCancel(context.Background())
-	end()
-	_, err := wait(ended)
-	return !errors.Is(err, context.Canceled)
 }
 
 func (r *run) sendOne(n *node, list []waiting, s *said, want expectation) ([]waiting, error) {
