@@ -161,12 +161,20 @@ func (q *pool) wake() {
 	}
 }
 
-// giveBack puts submissions before all others again, in their order.
+// giveBack puts submissions before all others again, in their order. If the pool
+// was shut meanwhile nobody would take them: they are told so.
 func (q *pool) giveBack(ps []*pending) {
 	if len(ps) == 0 {
 		return
 	}
 	q.mu.Lock()
+	if err := q.err; err != nil {
+		q.mu.Unlock()
+		for _, p := range ps {
+			p.settle(nil, err)
+		}
+		return
+	}
 	q.queue = append(append([]*pending(nil), ps...), q.queue...)
 	for _, p := range ps {
 		q.bytes += p.sealed
