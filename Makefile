@@ -3,12 +3,14 @@ SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
 PKG         ?= ./...
 FUZZTIME    ?= 200000x
+RUNS        ?= 150
+SEED        ?= 1
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFUMPT     := mvdan.cc/gofumpt@v0.12.0
 # the lint tools come from the module cache, else from the proxy, and never enter go.mod
 LINT         = GOPROXY="file://$$(go env GOMODCACHE)/cache/download|$$(go env GOPROXY)" go run
 
-.PHONY: help run build test check race fuzz bench clean
+.PHONY: help run build test check race fuzz faults bench clean
 
 help: ## print this list (PKG="./a ./b" narrows test, race, fuzz and bench)
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
@@ -17,7 +19,7 @@ run: build ## build and run the demo with ./data; Ctrl-C stops it, the next run 
 	bin/civicledger demo --data ./data
 
 build: ## build bin/civicledger and bin/civicverify (no cgo)
-	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/...
+	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/civic...
 
 test: ## run all tests
 	go test $(PKG)
@@ -35,6 +37,9 @@ fuzz: ## fuzz every target for FUZZTIME executions
 	@targets=$$(go test -list '^Fuzz' $(PKG) | awk '/^Fuzz/ {t[n++]=$$1} /^ok/ {for (i=0; i<n; i++) print $$2, t[i]; n=0}'); \
 	while read -r pkg target; do [ -z "$$target" ] || { echo "fuzz $$pkg $$target $(FUZZTIME)"; \
 	go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$pkg" </dev/null; }; done <<<"$$targets"
+
+faults: ## run RUNS ledgers from SEED on and break everything around them
+	go run ./cmd/internal/faults -runs $(RUNS) -seed $(SEED)
 
 bench: ## run all benchmarks
 	go test -run '^$$' -bench . -benchmem $(PKG)

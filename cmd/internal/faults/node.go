@@ -299,12 +299,10 @@ func await(so func() bool) {
 // until all that was sent has its answer.
 func (n *node) letThrough(list []ledger.Wait) {
 	all := func() bool {
-		for _, wait := range list {
-			if wait != nil && !answered(wait) {
-				return false
-			}
+		for len(list) > 0 && (list[0] == nil || answered(list[0])) {
+			list = list[1:]
 		}
-		return true
+		return len(list) == 0
 	}
 	for !all() && !n.stopped() {
 		n.await(func() bool { return n.store.gate.blocks() || all() })
@@ -315,6 +313,7 @@ func (n *node) letThrough(list []ledger.Wait) {
 	n.store.gate.hold(false)
 }
 
+// answered says whether the answer is there; sometimes it has to be asked again.
 func answered(wait ledger.Wait) bool {
 	ended, end := context.WithCancel(context.Background())
 	end()
