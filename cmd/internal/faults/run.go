@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -44,7 +45,8 @@ type run struct {
 	clock   *clock
 	model   *model
 	work    *workload
-	stale   []stale // copies of the data directory from before
+	stale   []stale      // copies of the data directory from before
+	free    atomic.Int64 // bytes that the disk seems to have left for the book
 	broken  broken
 	result  result
 }
@@ -59,6 +61,7 @@ func newRun(base string, seed uint64, b broken) (*run, error) {
 	r.faults.count = func(what string) { r.result.Faults[what]++ }
 	r.disk = newDisk(r.faults)
 	r.disk.lies = b.lyingSyncs
+	r.free.Store(roomy)
 	return r, r.create(seed)
 }
 
@@ -163,7 +166,8 @@ func (r *run) all() error {
 
 // opening is how the run opens its directory.
 func (r *run) opening(dir string) *opening {
-	return &opening{dir: dir, segment: r.segment, disk: r.disk, clock: r.clock.read, broken: r.broken}
+	free := func(string) (int64, error) { return r.free.Load(), nil }
+	return &opening{dir: dir, segment: r.segment, disk: r.disk, clock: r.clock.read, freeBytes: free, broken: r.broken}
 }
 
 // start opens the directory, through faults that are armed, until it is open,
@@ -388,6 +392,8 @@ func (r *run) stepOn(n *node) error {
 	case k < 18:
 		_ = n.store.Book.Sync() // the ledger hears of it at its next commit
 		return nil
+	case k == 18 && r.rng.IntN(6) == 0:
+		return r.fullDisk(n)
 	case k == 18:
 		_ = n.index.Sync()
 		return nil
