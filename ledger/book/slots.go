@@ -72,7 +72,10 @@ func readSlot(data []byte) (frame.Slot, uint64, error) {
 }
 
 // open opens both files for writing, and makes sure that the one that was
-// read is durable: a process that was killed may not have synced it.
+// read is durable: a process that was killed may not have synced it, and what
+// was read may be memory that a failed sync left marked as written when it is
+// not. Therefore the same bytes are written once more: the other slot, which may
+// be the only one on the disk, is the next to be written over.
 func (s *slots) open(path func(string) string) error {
 	for i, name := range frame.SlotNames {
 		f, err := s.around.open(path(name), os.O_RDWR|os.O_CREATE)
@@ -80,6 +83,16 @@ func (s *slots) open(path func(string) string) error {
 			return err
 		}
 		s.files[i] = f
+		if s.note != nil && i != s.next {
+			slot := frame.Slot{Sequence: s.sequence, Note: s.note}
+			buf, err := slot.Append(nil)
+			if err != nil {
+				return err
+			}
+			if err := s.around.write(f, buf, 0); err != nil {
+				return err
+			}
+		}
 		if err := s.around.sync(f); err != nil {
 			return err
 		}
