@@ -85,7 +85,6 @@ type gatedStore struct {
 	*book.Book
 	gate    *gate
 	running atomic.Bool // swallow the ledger's own syncs
-	noSpace func() bool
 }
 
 func (s *gatedStore) Commit(c *ledger.Commit) error {

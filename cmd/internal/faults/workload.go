@@ -73,7 +73,6 @@ type workload struct {
 	model    *model
 	operator *keys.Key
 	agencies []*agency
-	enrolled int // enrolments said
 	clock    *clock
 }
 
