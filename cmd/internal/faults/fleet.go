@@ -64,7 +64,7 @@ func (f fleet) run() *summary {
 		for i := range f.flags.runs {
 			select {
 			case seeds <- f.flags.seed + uint64(i):
-			case <-f.stop:
+			case <-f.stop: // what is under way ends, and is counted
 				return
 			}
 		}
@@ -99,6 +99,7 @@ func (f fleet) runOne(seed uint64) result {
 	var out, text bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &text
 	cmd.Env = append(os.Environ(), "TMPDIR="+scratch)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C ends the fleet, not a run in the middle
 	if err := cmd.Start(); err != nil {
 		return bad(err, "")
 	}

@@ -21,6 +21,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
+	"syscall"
 )
 
 const usage = `Run ledgers from seeds, break everything around them, and check that nothing
@@ -107,7 +108,7 @@ func command(args []string, in io.Reader, out, stderr io.Writer) int {
 // summarise runs all seeds and prints what came of it.
 func summarise(f *flags, out, stderr io.Writer) int {
 	stop := make(chan os.Signal, 1)
-	signal.Notify(stop, os.Interrupt)
+	signal.Notify(stop, os.Interrupt, syscall.SIGTERM)
 	total := fleet{flags: f, stop: stop, progress: stderr}.run()
 	write := total.writeWords
 	if f.json {
