@@ -31,7 +31,7 @@ func TestReadme(t *testing.T) {
 	if ran < 12 {
 		t.Errorf("only %d commands found in README.md", ran)
 	}
-	script = append(script, "stop", "-- events.jsonl --", haidianEvents(t))
+	script = append(script, "halt", "-- events.jsonl --", haidianEvents(t))
 	file := filepath.Join(t.TempDir(), "readme.txt")
 	if err := os.WriteFile(file, []byte(strings.Join(script, "\n")+"\n"), 0o644); err != nil {
 		t.Fatal(err)
@@ -77,7 +77,7 @@ func scriptLine(line string) (steps []string, ok bool) {
 	case command != "bin/civicledger":
 		return nil, false
 	case sub == "serve":
-		return []string{"stop", "serve " + args}, true
+		return []string{"halt", "serve " + args}, true
 	case sub == "enrol":
 		args += " --bus $BUS"
 	case sub == "query" || sub == "prove":

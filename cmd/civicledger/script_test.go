@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -30,18 +31,38 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs testdata/*.txt: each is a session at a terminal. Beside the
-// standard commands of testscript there are serve, stop and kill9.
+// standard commands of testscript there are serve, halt, kill9, flip and fetch.
 func TestScripts(t *testing.T) {
+	checkScripts(t)
 	params := scriptParams()
 	params.Dir = "testdata"
 	testscript.Run(t, params)
+}
+
+// checkScripts refuses testscript's own stop, which ends a script there and
+// passes it: what stands behind would never run.
+func checkScripts(t *testing.T) {
+	t.Helper()
+	names, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(names) == 0 {
+		t.Fatal(names, err)
+	}
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains("\n"+string(text), "\nstop\n") {
+			t.Errorf("%s: stop ends the script itself; the server is stopped by halt", name)
+		}
+	}
 }
 
 func scriptParams() testscript.Params {
 	return testscript.Params{
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"serve": scriptServe,
-			"stop":  func(ts *testscript.TestScript, _ bool, _ []string) { scriptEnd(ts, os.Interrupt) },
+			"halt":  func(ts *testscript.TestScript, _ bool, _ []string) { scriptEnd(ts, os.Interrupt) },
 			"kill9": func(ts *testscript.TestScript, _ bool, _ []string) { scriptEnd(ts, syscall.SIGKILL) },
 			"flip":  scriptFlip,
 			"fetch": scriptFetch,
