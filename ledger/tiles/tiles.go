@@ -8,9 +8,9 @@
 package tiles
 
 import (
-	"encoding/binary"
-	"errors"
-	"fmt"
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
 	"iter"
 	"log/slog"
 	"net/http"
@@ -35,17 +35,24 @@ type Log interface {
 	Commits(from uint64) iter.Seq2[*ledger.Commit, error]
 }
 
-// Cache headers: a tile or bundle, partial or not, never changes.
+// What caches may do; DESIGN.md says why.
 const (
+	// forever is for full tiles and bundles, which never change.
 	forever = "public, max-age=31536000, immutable"
-	fresh   = "no-cache"
+	// anHour is for partial ones, which never change either, but are asked for
+	// only while they are the right edge.
+	anHour = "public, max-age=3600, immutable"
+	// fresh is for the checkpoint: kept, but never shown without asking us.
+	fresh = "no-cache"
+	// never is for what is not there: it may be there a second later.
+	never = "no-store"
 )
 
 // New returns what serves /checkpoint, /tile/<L>/<N>[.p/<W>] and
-// /tile/entries/<N>[.p/<W>]. What cannot be read is logged and answered with
-// 500.
+// /tile/entries/<N>[.p/<W>], by GET and HEAD. What cannot be read is logged and
+// answered with 500. It keeps up to 32 MiB of entry bundles in memory.
 func New(log Log, logger *slog.Logger) http.Handler {
-	s := &server{log: log, logger: logger}
+	s := &server{log: log, logger: logger, shelf: newShelf(log, shelfBytes)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /checkpoint", s.checkpoint)
 	mux.HandleFunc("GET /tile/", s.tile)
@@ -55,37 +62,99 @@ func New(log Log, logger *slog.Logger) http.Handler {
 type server struct {
 	log    Log
 	logger *slog.Logger
+	shelf  *shelf
 }
 
-func (s *server) checkpoint(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+func (s *server) checkpoint(w http.ResponseWriter, r *http.Request) {
+	data := s.log.Checkpoint()
+	sum := sha256.Sum256(data)
+	tag := `"` + hex.EncodeToString(sum[:16]) + `"`
 	w.Header().Set("Cache-Control", fresh)
-	_, _ = w.Write(s.log.Checkpoint())
+	w.Header().Set("ETag", tag)
+	if matches(r.Header.Values("If-None-Match"), tag) {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	answer(w, data)
+}
+
+// matches says whether an If-None-Match names the tag (RFC 9110, 13.1.2).
+func matches(fields []string, tag string) bool {
+	for _, field := range fields {
+		for one := range strings.SplitSeq(field, ",") {
+			if one = strings.TrimSpace(one); one == "*" || strings.TrimPrefix(one, "W/") == tag {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (s *server) tile(w http.ResponseWriter, r *http.Request) {
 	at, ok := parsePath(strings.TrimPrefix(r.URL.EscapedPath(), "/tile/"))
 	if !ok || !at.within(s.log.Head().Size) {
-		http.NotFound(w, r)
+		refuse(w, http.StatusNotFound, "the log has no such tile or bundle")
 		return
 	}
-	data, err := s.read(at)
+	gzipped := false
+	if at.level == entriesLevel {
+		// Hash tiles are noise to a compressor; entries shrink to a fraction.
+		w.Header().Set("Vary", "Accept-Encoding")
+		gzipped = acceptsGzip(r.Header.Values("Accept-Encoding"))
+	}
+	data, err := s.read(at, gzipped)
 	if err != nil {
 		s.logger.Error("tile cannot be read", "path", r.URL.Path, "cause", err)
-		http.Error(w, "cannot be read", http.StatusInternalServerError)
+		refuse(w, http.StatusInternalServerError, "cannot be read")
 		return
 	}
+	if gzipped {
+		w.Header().Set("Content-Encoding", "gzip")
+	}
 	w.Header().Set("Content-Type", "application/octet-stream")
-	w.Header().Set("Cache-Control", forever)
+	w.Header().Set("Cache-Control", anHour)
+	if at.width == chain.TileWidth {
+		w.Header().Set("Cache-Control", forever)
+	}
+	answer(w, data)
+}
+
+// answer sends data whole; net/http drops it where only the header is asked.
+func answer(w http.ResponseWriter, data []byte) {
 	w.Header().Set("Content-Length", strconv.Itoa(len(data)))
 	_, _ = w.Write(data)
 }
 
-func (s *server) read(at place) ([]byte, error) {
-	if at.level == entriesLevel {
-		return Bundle(s.log, at.n, at.width)
+// refuse says no. Without a header of its own a cache may keep a 404 for
+// minutes, and the tile that is missing now is written next.
+func refuse(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", never)
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, text+"\n")
+}
+
+// read returns the bytes of a tile or bundle, compressed or not.
+func (s *server) read(at place, gzipped bool) ([]byte, error) {
+	switch {
+	case at.level != entriesLevel:
+		return hashTile(s.log, at)
+	case at.width == chain.TileWidth && gzipped:
+		return s.shelf.gzipped(at.n)
+	case at.width == chain.TileWidth:
+		return s.shelf.bundle(at.n)
 	}
-	hashes, err := s.log.Tile(at.level, at.n, at.width)
+	data, err := Bundle(s.log, at.n, at.width)
+	if err == nil && gzipped {
+		data = compress(data)
+	}
+	return data, err
+}
+
+// hashTile returns the bytes of a hash tile.
+func hashTile(log Log, at place) ([]byte, error) {
+	hashes, err := log.Tile(at.level, at.n, at.width)
 	if err != nil {
 		return nil, err
 	}
@@ -94,35 +163,6 @@ func (s *server) read(at place) ([]byte, error) {
 		data = append(data, hashes[i][:]...)
 	}
 	return data, nil
-}
-
-// ErrShort says that the log ended before a bundle was full.
-var ErrShort = errors.New("the log ends before")
-
-// Bundle returns an entry bundle: the first width entries from 256n on, each
-// behind its length as a big-endian uint16.
-func Bundle(log Log, n uint64, width int) ([]byte, error) {
-	first := n * chain.TileWidth
-	end := first + uint64(width)
-	var data []byte
-	at := first
-	for c, err := range log.Commits(first) {
-		if err != nil {
-			return nil, fmt.Errorf("bundle %d: %w", n, err)
-		}
-		for ; at < min(c.Head.Size, end); at++ {
-			entry := c.Entries[at-c.Prev.Size]
-			if len(entry) > 0xffff {
-				return nil, fmt.Errorf("bundle %d: entry %d of %d bytes does not fit", n, at, len(entry))
-			}
-			data = binary.BigEndian.AppendUint16(data, uint16(len(entry)))
-			data = append(data, entry...)
-		}
-		if at == end {
-			return data, nil
-		}
-	}
-	return nil, fmt.Errorf("bundle %d: entry %d: %w", n, at, ErrShort)
 }
 
 // entriesLevel stands for the entry bundles, which are no level of the tree.

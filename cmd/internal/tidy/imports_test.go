@@ -66,6 +66,7 @@ var homes = []rule{
 	{"github.com/transparency-dev/merkle", []string{"ledger/chain"}},
 	{"github.com/transparency-dev/formats", []string{"ledger/chain"}},
 	{"github.com/google/uuid", []string{"events/...", "cmd/..."}},
+	{"github.com/klauspost/compress", []string{"ledger/tiles"}},
 	{"github.com/spf13/cobra", []string{"cmd/..."}},
 	{"github.com/spf13/pflag", []string{"cmd/..."}},
 	{"github.com/cheggaaa/pb", []string{"cmd/..."}},
