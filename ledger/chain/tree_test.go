@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -196,17 +198,33 @@ func hashesOf(values ...[]byte) ([]Hash, bool) {
 	return out, true
 }
 
+// Every vector for the two kinds of proof that a log has. The set also holds
+// subtree proofs (of Merkle tree certificates), which no format of ours uses.
 func TestProofs_RFC6962Vectors(t *testing.T) {
-	for _, kind := range []string{"inclusion", "consistency"} {
+	for kind, want := range map[string]struct{ good, bad int }{"inclusion": {6, 92}, "consistency": {6, 92}} {
 		t.Run(kind, func(t *testing.T) {
-			for _, file := range vectorFiles(t, "merkle_rfc6962/testdata/"+kind+"/*/*.json") {
-				checkProofVector(t, kind, file)
+			var good, bad int
+			dir := filepath.Dir(vectorFiles(t, "merkle_rfc6962/testdata/"+kind)[0])
+			err := filepath.WalkDir(filepath.Join(dir, kind), func(file string, d fs.DirEntry, err error) error {
+				switch {
+				case err != nil || d.IsDir() || filepath.Ext(file) != ".json":
+				case checkProofVector(t, kind, file):
+					bad++
+				default:
+					good++
+				}
+				return err
+			})
+			if err != nil || good < want.good || bad < want.bad {
+				t.Errorf("%d good and %d bad vectors, want %+v; %v", good, bad, want, err)
 			}
 		})
 	}
 }
 
-func checkProofVector(t *testing.T, kind, file string) {
+// checkProofVector holds us against one vector and says whether it is a bad
+// one.
+func checkProofVector(t *testing.T, kind, file string) (bad bool) {
 	data, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -225,7 +243,7 @@ func checkProofVector(t *testing.T, kind, file string) {
 		if !v.WantErr && !bytes.Equal(v.Root1, v.Root2) {
 			t.Errorf("%s: good proof with hashes that are not 32 bytes", file)
 		}
-		return
+		return v.WantErr
 	}
 	s := suite.Default()
 	if kind == "inclusion" {
@@ -236,4 +254,5 @@ func checkProofVector(t *testing.T, kind, file string) {
 	if (err != nil) != v.WantErr {
 		t.Errorf("%s (%s): error %v, want one: %t", file, v.Desc, err, v.WantErr)
 	}
+	return v.WantErr
 }
