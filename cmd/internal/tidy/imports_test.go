@@ -31,7 +31,7 @@ var law = []rule{
 	{"ledger/book", []string{"ledger", "ledger/chain", "ledger/frame"}},
 	{"ledger/backup", []string{"ledger", "ledger/book", "ledger/chain", "ledger/frame", "ledger/suite", "ledger/verify"}},
 	{"ledger/index", []string{"ledger", "ledger/chain"}},
-	{"ledger/tiles", []string{"ledger", "ledger/chain"}},
+	{"ledger/tiles", []string{"ledger", "ledger/chain", "ledger/suite"}},
 	{"ledger/keys", []string{"ledger/chain", "ledger/suite"}},
 	{"ledger/*test", append([]string{"ledger"}, formats...)}, // conformance suites, for tests only
 
