@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -61,12 +62,14 @@ func checkScripts(t *testing.T) {
 func scriptParams() testscript.Params {
 	return testscript.Params{
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"serve": scriptServe,
-			"halt":  func(ts *testscript.TestScript, _ bool, _ []string) { scriptEnd(ts, os.Interrupt) },
-			"kill9": func(ts *testscript.TestScript, _ bool, _ []string) { scriptEnd(ts, syscall.SIGKILL) },
-			"flip":  scriptFlip,
-			"fetch": scriptFetch,
-			"await": scriptAwait,
+			"serve":  scriptServe,
+			"halt":   func(ts *testscript.TestScript, _ bool, _ []string) { scriptEnd(ts, os.Interrupt) },
+			"kill9":  func(ts *testscript.TestScript, _ bool, _ []string) { scriptEnd(ts, syscall.SIGKILL) },
+			"flip":   scriptFlip,
+			"fetch":  scriptFetch,
+			"await":  scriptAwait,
+			"shrink": scriptShrink,
+			"show":   scriptShow,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Values[serverKey{}] = &scriptServer{}
@@ -115,6 +118,18 @@ func scriptAwait(ts *testscript.TestScript, _ bool, args []string) {
 		}
 		<-tick.C
 	}
+}
+
+// scriptShow serves a directory as any web server does and sets $WEB.
+func scriptShow(ts *testscript.TestScript, _ bool, args []string) {
+	web := httptest.NewServer(http.FileServer(http.Dir(ts.MkAbs(args[0]))))
+	ts.Defer(web.Close)
+	ts.Setenv("WEB", web.URL)
+}
+
+// scriptShrink cuts a file to one byte.
+func scriptShrink(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(os.Truncate(ts.MkAbs(args[0]), 1))
 }
 
 type serverKey struct{}

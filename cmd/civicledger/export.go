@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/cheggaaa/pb/v3"
+	"github.com/spf13/cobra"
+	"golang.org/x/mod/sumdb/note"
+
+	"civicledger/ledger/suite"
+	"civicledger/ledger/tiles"
+)
+
+// exporting is what export is asked for.
+type exporting struct {
+	data string
+	out  string
+	json bool
+}
+
+func newExportCommand() *cobra.Command {
+	var x exporting
+	cmd := &cobra.Command{
+		Use:   "export --data DIR OUT",
+		Short: "Write the log as static files that any web server or disk can show",
+		Long: `Writes the signed log into the directory OUT in the form of C2SP tlog-tiles:
+checkpoint, tile/<L>/<N> and tile/entries/<N>, the paths that serve shows. DIR may be
+stopped, copied or being served. Only what the newest stored checkpoint signs is written,
+and its root is computed from what is written before the checkpoint is put in place.
+
+Run it again and it adds what is new; full files that are there are left alone. It may
+be killed at any time: OUT always holds a whole log, the old one or the new one. OUT is
+refused, and left as it is, where it holds another ledger, more entries than DIR (which
+was then put back), or other ones (a fork: both signed heads are printed).
+
+Whoever verifies OUT needs the ledger's key (DIR/log.pub) from elsewhere.
+
+Exit codes: 0 done, 1 refused, 2 could not be done; then run it again.`,
+		Example: `  civicledger export --data ./data ./public
+  civicverify --dir ./public --key ./data/log.pub`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			x.out = args[0]
+			return x.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	cmd.Flags().StringVar(&x.data, "data", "", "directory of the ledger")
+	cmd.Flags().BoolVar(&x.json, "json", false, "say as versioned JSON what was done")
+	must(cmd.MarkFlagRequired("data"))
+	return cmd
+}
+
+func (x *exporting) run(ctx context.Context, stdout, stderr io.Writer) error {
+	verifier, err := dataDir(x.data).verifier()
+	if err != nil {
+		return err
+	}
+	store, err := dataDir(x.data).openBook(true, newLogger(false))
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	checkpoint, err := store.Checkpoint()
+	if err == nil && checkpoint == nil {
+		err = errors.New("there is no checkpoint: nothing is signed yet, or the checkpoint files are lost")
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", x.data, err)
+	}
+	progress := newExportProgress(stderr)
+	e := tiles.Export{
+		Book: store, Suite: suite.Default(), Verifier: verifier, Checkpoint: checkpoint, // C2SP knows SHA-256 alone
+		Dir: x.out, Progress: progress.tell,
+	}
+	done, err := e.Run(ctx)
+	progress.finish()
+	var refused *tiles.RefusedError
+	if errors.As(err, &refused) {
+		return badNews("%v\n\nsigned, in %s:\n\n%s\nsigned, in %s:\n\n%s", err, x.out, refused.There, x.data, refused.Ours)
+	}
+	if err != nil {
+		return err
+	}
+	return x.say(done, checkpoint, stdout, stderr)
+}
+
+// verifier reads the public key of the ledger's checkpoints.
+func (d dataDir) verifier() (note.Verifier, error) {
+	if ok, err := d.exists(); err != nil || !ok {
+		return nil, errors.Join(err, fmt.Errorf("%s holds no ledger: %s is missing", d, d.verifierKey()))
+	}
+	text, err := os.ReadFile(d.verifierKey())
+	if err != nil {
+		return nil, err
+	}
+	verifier, err := note.NewVerifier(strings.TrimSpace(string(text)))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", d.verifierKey(), err)
+	}
+	return verifier, nil
+}
+
+// exportSummary is what --json prints.
+type exportSummary struct {
+	Format     string   `json:"format"`
+	Out        string   `json:"out"`
+	Entries    uint64   `json:"entries"`
+	Before     uint64   `json:"before"`
+	Files      int      `json:"files_written"`
+	Bytes      int64    `json:"bytes_written"`
+	Kept       int      `json:"files_compared"`
+	Removed    int      `json:"files_removed"`
+	Replaced   []string `json:"files_replaced"`
+	Checkpoint string   `json:"checkpoint"`
+}
+
+func (x *exporting) say(done *tiles.Exported, checkpoint []byte, stdout, stderr io.Writer) error {
+	for _, path := range done.Replaced {
+		fmt.Fprintf(stderr, "%s in %s was not what its checkpoint signs: somebody changed it; written again\n", path, x.out)
+	}
+	if x.json {
+		return json.NewEncoder(stdout).Encode(exportSummary{
+			Format: "civicledger export v1", Out: x.out, Entries: done.Size, Before: done.Before,
+			Files: done.Files, Bytes: done.Bytes, Kept: done.Kept, Removed: done.Gone,
+			Replaced: append([]string{}, done.Replaced...), Checkpoint: string(checkpoint),
+		})
+	}
+	_, err := fmt.Fprintf(stdout, "%s holds %d entries, %d of them new: %d files of %d bytes written, %d removed that fuller ones replace\n",
+		x.out, done.Size, done.Size-done.Before, done.Files, done.Bytes, done.Gone)
+	return err
+}
+
+// exportStep is how often a plain line tells how far an export is.
+const exportStep = 100_000
+
+// exportProgress shows a bar on a terminal, a plain line now and then elsewhere.
+type exportProgress struct {
+	w    io.Writer
+	bar  *pb.ProgressBar // nil unless w is a terminal
+	next uint64
+}
+
+func newExportProgress(w io.Writer) *exportProgress {
+	p := &exportProgress{w: w, next: exportStep}
+	if f, ok := w.(*os.File); ok && isTerminal(f) {
+		p.bar = pb.New64(0).SetWriter(w).Set("prefix", "entries ").Start()
+	}
+	return p
+}
+
+func (p *exportProgress) tell(done, total uint64) {
+	switch {
+	case p.bar != nil:
+		p.bar.SetTotal(int64(total)).SetCurrent(int64(done))
+	case done >= p.next:
+		p.next = done + exportStep
+		fmt.Fprintf(p.w, "export: %d of %d entries\n", done, total)
+	}
+}
+
+func (p *exportProgress) finish() {
+	if p.bar != nil {
+		p.bar.Finish()
+	}
+}
