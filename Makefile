@@ -7,10 +7,11 @@ RUNS        ?= 150
 SEED        ?= 1
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFUMPT     := mvdan.cc/gofumpt@v0.12.0
-# the lint tools come from the module cache, else from the proxy, and never enter go.mod
-LINT         = GOPROXY="file://$$(go env GOMODCACHE)/cache/download|$$(go env GOPROXY)" go run
+# lint tools and interop modules come from the module cache, else from the proxy, and never enter go.mod
+CACHED       = GOPROXY="file://$$(go env GOMODCACHE)/cache/download|$$(go env GOPROXY)"
+LINT         = $(CACHED) go run
 
-.PHONY: help run build test check race fuzz faults bench clean
+.PHONY: help run build test check race fuzz faults interop bench clean
 
 help: ## print this list (PKG="./a ./b" narrows test, race, fuzz and bench)
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
@@ -40,6 +41,9 @@ fuzz: ## fuzz every target for FUZZTIME executions
 
 faults: ## run RUNS ledgers from SEED on and break everything around them
 	go run ./cmd/internal/faults -runs $(RUNS) -seed $(SEED)
+
+interop: ## read our log with Tessera's client and fsck (a module of its own)
+	cd ledger/tiles/interop && $(CACHED) go vet ./... && $(CACHED) go test -count=1 ./...
 
 bench: ## run all benchmarks
 	go test -run '^$$' -bench . -benchmem $(PKG)

@@ -107,7 +107,19 @@ var paths = sync.OnceValues(func() ([]string, error) {
 	return found, err
 })
 
-// parsed is every Go file of the module, tests included, testdata not.
+// nested says whether a file belongs to a module of its own below ours: what it
+// imports never enters go.mod, and our import law does not reach it.
+func nested(top, name string) bool {
+	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(top, filepath.FromSlash(dir), "go.mod")); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// parsed is every Go file of the module, tests included, testdata and modules
+// below it not.
 var parsed = sync.OnceValues(func() ([]*file, error) {
 	top, err := root()
 	if err != nil {
@@ -119,7 +131,7 @@ var parsed = sync.OnceValues(func() ([]*file, error) {
 	}
 	var files []*file
 	for _, name := range all {
-		if !strings.HasSuffix(name, ".go") || slices.Contains(strings.Split(name, "/"), "testdata") {
+		if !strings.HasSuffix(name, ".go") || slices.Contains(strings.Split(name, "/"), "testdata") || nested(top, name) {
 			continue
 		}
 		src, err := os.ReadFile(filepath.Join(top, filepath.FromSlash(name)))
