@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -162,6 +163,7 @@ func (p *load) record(b *testing.B, subs []*chain.Submission) {
 }
 
 func benchSubmit(b *testing.B, callers, events int) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(ledger.Threads()))
 	r, g, dir := newDiskRig(b)
 	p := &load{rig: r, callers: callers, events: events}
 	p.record(b, p.make(callers)) // warm

@@ -3,11 +3,13 @@ package ledger_test
 import (
 	"io/fs"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"syscall"
 	"testing"
 	"time"
 
+	"civicledger/ledger"
 	"civicledger/ledger/book"
 	"civicledger/ledger/chain"
 	"civicledger/ledger/index"
@@ -25,6 +27,7 @@ const (
 // whether the cost of that grows with the log, what memory and disk it takes,
 // and how long the ledger takes to open afterwards. Run it with -benchtime 1x.
 func BenchmarkLarge(b *testing.B) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(ledger.Threads()))
 	r, g, dir := newDiskRig(b)
 	p := &load{rig: r, callers: 8, events: chain.MaxLines}
 	eventBytes := uint64(0)

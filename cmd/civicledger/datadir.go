@@ -188,6 +188,9 @@ func (d dataDir) openBook(readOnly bool, log *slog.Logger) (*book.Book, error) {
 	for _, reason := range report.BadSlots {
 		log.Warn("a checkpoint slot is not usable, the other one is", "reason", reason)
 	}
+	if readOnly { // what lies above the checkpoint may be a write under way
+		return store, nil
+	}
 	if t := report.Torn; t != nil {
 		log.Warn("a write was cut off by a crash; nobody was told it had succeeded",
 			"entry", t.First, "file", t.File, "bytes", t.Size, "moved to", t.MovedTo, "reason", t.Reason)

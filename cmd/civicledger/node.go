@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"sync"
 	"time"
 
@@ -44,6 +45,7 @@ type node struct {
 // runNode serves until ctx ends or a part fails. ready is called once
 // everything answers; its error ends the node too.
 func runNode(ctx context.Context, s serving, log *slog.Logger, ready func(*node) error) error {
+	runtime.GOMAXPROCS(ledger.Threads())
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	n := &node{serving: s, log: log, failed: make(chan error, 16)}
@@ -56,8 +58,8 @@ func runNode(ctx context.Context, s serving, log *slog.Logger, ready func(*node)
 	if err := n.sayReady(); err != nil {
 		return err
 	}
-	if err := ready(n); err != nil {
-		return err
+	if err := ready(n); err != nil && ctx.Err() == nil {
+		return err // interrupted, it is no failure
 	}
 	select {
 	case <-ctx.Done():

@@ -21,7 +21,7 @@ const (
 	tileDir   = "tile"
 	newSuffix = ".new" // a file that is not whole, or not durable, yet
 	// A round of files is synced together, so many at once: on ext4 over a
-	// virtual disk 2,000 files of 65 KB take 2.5 s when each is synced before
+	// virtual disk 2,000 files of 65 KB take about 1.2 s when each is synced before
 	// the next is written, 0.55 s so, 0.51 s without any sync.
 	roundFiles = 128
 	syncAtOnce = 16

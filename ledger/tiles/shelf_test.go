@@ -25,7 +25,7 @@ type countingLog struct {
 func (l *countingLog) Checkpoint() []byte                          { return nil }
 func (l *countingLog) Head() chain.Head                            { return chain.Head{Size: l.size} }
 func (l *countingLog) Tile(int, uint64, int) ([]chain.Hash, error) { return nil, nil }
-func (l *countingLog) entry(i uint64) []byte { return fmt.Appendf(nil, "entry %d", i) }
+func (l *countingLog) entry(i uint64) []byte                       { return fmt.Appendf(nil, "entry %d", i) }
 
 func (l *countingLog) Commits(from uint64) iter.Seq2[*ledger.Commit, error] {
 	return func(yield func(*ledger.Commit, error) bool) {
