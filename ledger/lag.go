@@ -15,10 +15,10 @@ import (
 // replayed after a crash, so it is given much at once, which costs it less: a
 // step is as dear for one entry as for hundreds.
 const (
-	maxLag        = 200_000 // entries
-	minIndexBatch = 32_768  // entries, unless indexPause is over
-	maxIndexBatch = 65_536  // entries, while the book is replayed
-	indexPause    = 50 * time.Millisecond
+	maxLag        = 200_000               // entries
+	minIndexBatch = 32_768                // entries, unless the pause is over
+	maxIndexBatch = 65_536                // entries, while the book is replayed
+	indexPause    = 50 * time.Millisecond // by default
 )
 
 // SystemSubject is the name under which an Index lists the operator's entries.
@@ -32,8 +32,9 @@ type lag struct {
 	applying part // given to the index
 	tiles    map[tileID][]chain.Hash
 	closed   bool
-	due      bool        // indexPause is over since gathered was empty
-	pause    *time.Timer // sets due
+	pause    time.Duration
+	due      bool        // pause is over since gathered was empty
+	timer    *time.Timer // sets due
 }
 
 // part is a run of commits in the lag; its memory is used again.
@@ -47,12 +48,15 @@ type tileID struct {
 	n     uint64
 }
 
-func newLag() *lag {
-	g := &lag{tiles: map[tileID][]chain.Hash{}}
+func newLag(pause time.Duration) *lag {
+	if pause == 0 {
+		pause = indexPause
+	}
+	g := &lag{tiles: map[tileID][]chain.Hash{}, pause: pause}
 	g.gathered.index, g.applying.index = map[chain.EventKey]uint64{}, map[chain.EventKey]uint64{}
 	g.changed = sync.NewCond(&g.mu)
-	g.pause = time.AfterFunc(time.Hour, g.isDue)
-	g.pause.Stop()
+	g.timer = time.AfterFunc(time.Hour, g.isDue)
+	g.timer.Stop()
 	return g
 }
 
@@ -79,14 +83,15 @@ func (g *lag) add(b *IndexBatch) {
 		g.changed.Wait()
 	}
 	if len(g.gathered.Keys) == 0 {
-		g.due = false
-		g.pause.Reset(indexPause)
+		if g.due = g.pause < 0; !g.due {
+			g.timer.Reset(g.pause)
+		}
 	}
 	g.gathered.take(b)
 	for _, t := range b.Tiles {
 		g.tiles[tileID{t.Level, t.N}] = t.Hashes
 	}
-	if len(g.gathered.Keys) >= minIndexBatch {
+	if len(g.gathered.Keys) >= minIndexBatch || g.due {
 		g.changed.Broadcast()
 	}
 }

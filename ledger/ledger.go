@@ -31,6 +31,9 @@ type Config struct {
 	QueueCount, QueueBytes int
 	// Audit says how the ledger re-reads what it has written.
 	Audit AuditConfig
+	// IndexPause is how long a small batch for the index waits for more; 0 means
+	// 50 ms, less than 0 that it does not wait.
+	IndexPause time.Duration
 	// Progress is told, during Open, how many entries were replayed of how many.
 	Progress func(done, total uint64)
 }
@@ -145,7 +148,7 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 		store: cfg.Store, index: cfg.Index, signer: cfg.Signer, readOnly: cfg.ReadOnly,
 		clock: cfg.Clock, log: cfg.Log,
 		pool:    newPool(orDefault(cfg.QueueCount, 4096), orDefault(cfg.QueueBytes, 64_000_000)),
-		lag:     newLag(),
+		lag:     newLag(cfg.IndexPause),
 		grown:   make(chan struct{}),
 		seq:     sequencer{stored: make(chan error, 1)},
 		stopped: make(chan struct{}), quit: make(chan struct{}), sequenced: make(chan struct{}),

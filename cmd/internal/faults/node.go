@@ -196,7 +196,7 @@ func (o *opening) open() (n *node, err error) {
 	}
 	n.ledger, err = ledger.Open(context.Background(), ledger.Config{
 		Store: n.store, Index: n.index, Signer: logKey, VerifierKey: logKey.VerifierKey(), ReadOnly: o.readOnly,
-		Clock: o.clock, Progress: func(_, _ uint64) { n.replayed = true },
+		Clock: o.clock, IndexPause: -1, Progress: func(_, _ uint64) { n.replayed = true },
 	})
 	if err != nil {
 		n.index.Index.Close()
