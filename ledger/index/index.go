@@ -279,7 +279,7 @@ func (x *Index) checkPages(position uint64, pace func(size int64) bool) error {
 	full := position / chain.TileWidth
 	for _, p := range []*pages{x.keys, x.tiles} {
 		goesOn := true
-		count, err := p.scan(full, func(n uint64, _ []byte) bool {
+		count, err := p.scan(0, full, func(n uint64, _ []byte) bool {
 			if pace != nil && n%pacePages == pacePages-1 {
 				goesOn = pace(int64(pacePages * p.pageSize()))
 			}

@@ -120,7 +120,7 @@ func (x *Index) readPages(position uint64) (uint64, error) {
 	tiles := make(chan result, 1)
 	go func() {
 		full := position / chain.TileWidth
-		count, err := x.tiles.scan(full, func(uint64, []byte) bool { return true })
+		count, err := x.tiles.scan(0, full, func(uint64, []byte) bool { return true })
 		// The entries behind the last tile fill none.
 		tiles <- result{min(count+chain.TileWidth-1, position), err}
 	}()

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"hash/maphash"
 	"math/bits"
+	"runtime"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"civicledger/ledger/chain"
@@ -49,19 +51,48 @@ func (t *keyTable) place(key []byte) (slot, print uint32) {
 	return uint32(high), (1 + uint32(h&0xffff)%1023) << partBits
 }
 
-// add notes that key stands at index.
-func (t *keyTable) add(key []byte, index uint64) {
+// grow makes parts for entries before until, so many as there are not yet.
+func (t *keyTable) grow(until uint64) []tablePart {
 	parts := *t.parts.Load()
-	if n := int(index >> partBits); n >= len(parts) {
-		parts = append(slices.Clone(parts), make(tablePart, partSlots))
+	if missing := int((until+partEntries-1)>>partBits) - len(parts); missing > 0 {
+		parts = slices.Clone(parts)
+		for range missing {
+			parts = append(parts, make(tablePart, partSlots))
+		}
 		t.parts.Store(&parts)
 	}
-	part := parts[index>>partBits]
+	return parts
+}
+
+// add notes that key stands at index.
+func (t *keyTable) add(key []byte, index uint64) {
+	part := t.grow(index + 1)[index>>partBits]
 	slot, print := t.place(key)
 	for atomic.LoadUint32(&part[slot]) != 0 {
 		slot = (slot + 1) % partSlots
 	}
 	atomic.StoreUint32(&part[slot], print|uint32(index%partEntries))
+}
+
+// load adds a page of keys that stand one after the other from an index on to a
+// part that nobody else sees yet. It looks at all slots before it decides about
+// one, so that memory is asked for many of them at once.
+func (t *keyTable) load(part tablePart, keys []byte, index uint64) {
+	var slots, prints [chain.TileWidth]uint32
+	seen := uint32(0)
+	n := len(keys) / keySize
+	for i := range n {
+		slots[i], prints[i] = t.place(keys[i*keySize : (i+1)*keySize])
+		seen |= part[slots[i]]
+	}
+	runtime.KeepAlive(seen)
+	for i := range n {
+		slot := slots[i]
+		for part[slot] != 0 {
+			slot = (slot + 1) % partSlots
+		}
+		part[slot] = prints[i] | uint32((index+uint64(i))%partEntries)
+	}
 }
 
 // find appends to found every index at which key may stand.
@@ -112,21 +143,63 @@ func (x *Index) writeKeys(from uint64, keys []chain.EventKey) (*tail, error) {
 }
 
 // loadKeys fills the table with the keys of entries before until, as far as
-// they are there, and returns how many that is.
+// they are there, and returns how many that is. Parts are filled on all cores.
 func (x *Index) loadKeys(until uint64) (uint64, error) {
 	x.table = newKeyTable()
-	last := &tail{}
-	_, err := x.keys.scan((until+chain.TileWidth-1)/chain.TileWidth, func(n uint64, items []byte) bool {
-		at := n * chain.TileWidth
-		items = items[:min(uint64(len(items)), (until-at)*uint64(keySize))]
-		last = &tail{page: n, keys: append(make([]byte, 0, cap(last.keys)), items...)}
-		for ; len(items) > 0; items, at = items[keySize:], at+1 {
-			x.table.add(items[:keySize], at)
+	parts := x.table.grow(until)
+	loaded := make([]loadedPart, len(parts))
+	var wait sync.WaitGroup
+	next := make(chan int)
+	for range runtime.GOMAXPROCS(0) {
+		wait.Go(func() {
+			for i := range next {
+				loaded[i] = x.loadPart(parts[i], uint64(i)<<partBits, until)
+			}
+		})
+	}
+	for i := range parts {
+		next <- i
+	}
+	close(next)
+	wait.Wait()
+	last, has := &tail{}, uint64(0)
+	for i := range loaded {
+		if loaded[i].err != nil {
+			return 0, loaded[i].err
 		}
+		if loaded[i].tail != nil {
+			last = loaded[i].tail
+		}
+		if has += loaded[i].count; has < min(until, uint64(i+1)<<partBits) {
+			break // what is behind it does not count
+		}
+	}
+	x.tail.Store(last)
+	return has, nil
+}
+
+// loadedPart says what loadPart found.
+type loadedPart struct {
+	count uint64 // of keys
+	tail  *tail  // the last page; nil if there is none
+	err   error
+}
+
+// loadPart fills one part with the keys of the entries from first on.
+func (x *Index) loadPart(part tablePart, first, until uint64) (l loadedPart) {
+	end := min(until, first+partEntries)
+	_, l.err = x.keys.scan(first/chain.TileWidth, (end+chain.TileWidth-1)/chain.TileWidth, func(n uint64, items []byte) bool {
+		at := n * chain.TileWidth
+		items = items[:min(uint64(len(items)), (end-at)*uint64(keySize))]
+		x.table.load(part, items, at)
+		l.count += uint64(len(items) / keySize)
+		if l.tail == nil {
+			l.tail = &tail{keys: make([]byte, 0, chain.TileWidth*keySize)}
+		}
+		l.tail.page, l.tail.keys = n, append(l.tail.keys[:0], items...)
 		return true
 	})
-	x.tail.Store(last)
-	return last.page*chain.TileWidth + uint64(len(last.keys)/keySize), err
+	return l
 }
 
 // pageReader compares keys with those that stand at an index. It keeps the

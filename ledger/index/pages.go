@@ -124,13 +124,12 @@ func (p *pages) read(n uint64, buf []byte) ([]byte, error) {
 // scanPages is how many pages scan reads at once.
 const scanPages = 128
 
-// scan reads the first pages of the file, at most until, and calls f with each
-// that is as it was written, up to the first that is not or for which f is
-// false. It returns the number of items in them; only the last page may hold
-// less than all.
-func (p *pages) scan(until uint64, f func(n uint64, items []byte) bool) (count uint64, err error) {
+// scan reads the pages from first on, up to until, and calls f with each that is
+// as it was written, up to one that is not or for which f is false. It returns
+// the number of items in them; only the last page may hold less than all.
+func (p *pages) scan(first, until uint64, f func(n uint64, items []byte) bool) (count uint64, err error) {
 	buf := make([]byte, scanPages*p.pageSize())
-	for n := uint64(0); n < until; {
+	for n := first; n < until; {
 		part := buf[:min(scanPages, until-n)*uint64(p.pageSize())]
 		have, err := p.file.ReadAt(part, int64(n)*int64(p.pageSize()))
 		if err != nil && !errors.Is(err, io.EOF) {
@@ -143,7 +142,7 @@ func (p *pages) scan(until uint64, f func(n uint64, items []byte) bool) (count u
 			}
 			goOn := f(n, items)
 			count += uint64(len(items) / p.itemSize)
-			if n++; !goOn || count < n*chain.TileWidth {
+			if n++; !goOn || count < (n-first)*chain.TileWidth {
 				return count, nil
 			}
 		}
