@@ -1,6 +1,7 @@
 package chain
 
 import (
+	"errors"
 	"fmt"
 	"math/bits"
 	"slices"
@@ -37,16 +38,25 @@ func slicesOf(hashes []Hash) [][]byte {
 // the tree of that size and root; the error wraps ErrProof.
 func VerifyInclusion(s *suite.Suite, index, size uint64, leaf Hash, path []Hash, root Hash) error {
 	if err := proof.VerifyInclusion(logHasher{s}, index, size, leaf[:], slicesOf(path), root[:]); err != nil {
-		return fmt.Errorf("inclusion of %d in %d: %w: %w", index, size, ErrProof, err)
+		return fmt.Errorf("inclusion of %d in %d: %w: %w", index, size, ErrProof, inHex(err))
 	}
 	return nil
+}
+
+// inHex says of a wrong root what the merkle library says in decimal bytes.
+func inHex(err error) error {
+	var wrong proof.RootMismatchError
+	if errors.As(err, &wrong) {
+		return fmt.Errorf("it gives the root %x, not %x", wrong.CalculatedRoot, wrong.ExpectedRoot)
+	}
+	return err
 }
 
 // VerifyConsistency says whether path proves that the tree of size2 and root2
 // extends the tree of size1 and root1; the error wraps ErrProof.
 func VerifyConsistency(s *suite.Suite, size1, size2 uint64, path []Hash, root1, root2 Hash) error {
 	if err := proof.VerifyConsistency(logHasher{s}, size1, size2, slicesOf(path), root1[:], root2[:]); err != nil {
-		return fmt.Errorf("consistency of %d with %d: %w: %w", size1, size2, ErrProof, err)
+		return fmt.Errorf("consistency of %d with %d: %w: %w", size1, size2, ErrProof, inHex(err))
 	}
 	return nil
 }
