@@ -31,7 +31,7 @@ const (
 type AuditConfig struct {
 	// Distance bounds, in bytes of entries, how far the near walk is behind what
 	// is durable: the sequencer waits before it would be exceeded by more than
-	// one commit. 0: there is no near walk.
+	// two commits. 0: there is no near walk.
 	Distance int64
 	// Rate is the pace of the far walk in bytes a second. 0: there is none.
 	Rate int64
@@ -111,11 +111,16 @@ func (a *audit) wrote(c *Commit) {
 	a.written.Add(int64(size))
 }
 
+// tooFar says whether the near walk is farther behind than it may be.
+func (a *audit) tooFar() bool {
+	return a.distance > 0 && a.written.Load()-a.reread.Load() > a.distance
+}
+
 // room waits while the near walk is too far behind; the sequencer calls it
-// before it makes a commit. It returns at once when the ledger stops, which
-// whoever signs finds out.
+// before it makes a commit and while nothing that is stored waits to be signed.
+// It returns at once when the ledger stops, which whoever signs finds out.
 func (a *audit) room() {
-	for a.distance > 0 && a.written.Load()-a.reread.Load() > a.distance {
+	for a.tooFar() {
 		select {
 		case <-a.moved:
 		case <-a.l.stopped:

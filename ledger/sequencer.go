@@ -216,7 +216,9 @@ func (l *Ledger) gather() error {
 		return nil
 	}
 	if s.open == nil {
-		l.audit.room()
+		if s.writing == nil {
+			l.audit.room()
+		}
 		b, err := l.begin()
 		if err != nil {
 			return err
@@ -409,7 +411,7 @@ func (l *Ledger) wasStored(err error) error {
 	l.full.took()
 	b := s.writing
 	s.signing, s.writing = b, nil
-	if s.open != nil && !l.ending() {
+	if s.open != nil && !l.ending() && !l.audit.tooFar() {
 		// The disk goes on while this one is signed. If we stop in between,
 		// both are above the stored checkpoint.
 		l.storeBeside(s.next())
@@ -422,6 +424,10 @@ func (l *Ledger) wasStored(err error) error {
 	s.signing, s.waits = nil, false
 	s.reuse(b)
 	l.pool.wake()
+	if s.writing == nil && s.open != nil && !l.ending() {
+		l.audit.room()
+		return l.storeOpen()
+	}
 	return nil
 }
 
