@@ -31,3 +31,6 @@ func (l *Ledger) AuditRound() {
 
 // Condemn is what whoever finds a mismatch does.
 func (l *Ledger) Condemn(m *Mismatch) { l.condemn(m) }
+
+// Closing says whether Close was called.
+func (l *Ledger) Closing() bool { return l.ending() }
