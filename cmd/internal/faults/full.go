@@ -15,8 +15,8 @@ const roomy = 1 << 40
 // reads go on, and when there is room the ledger goes on by itself.
 func (r *run) fullDisk(n *node) error {
 	a := r.work.active()
-	if a == nil || r.model.people.revoked[a.key.ID()] || r.faults.armed() {
-		return nil
+	if a == nil || r.model.people.revoked[a.key.ID()] || r.faults.armed() || r.faults.isDead() || n.ledger.Err() != nil {
+		return nil // a fault is still to come, or has come and this life is over
 	}
 	n.index.gate.hold(false)
 	n.settle()
