@@ -77,7 +77,7 @@ func (m *model) send(s *said) *said {
 	d := m.digest(s.sub)
 	m.orders++
 	if old := m.sent[d]; old != nil {
-		if old.state == absent || old.state == unknown {
+		if old.state == absent { // while it is on its way, the first sending counts
 			old.order, old.caller, old.state = m.orders, s.caller, unknown
 		}
 		return old
