@@ -10,6 +10,7 @@ import (
 	"civicledger/ledger"
 	"civicledger/ledger/chain"
 	"civicledger/ledger/ledgertest"
+	"civicledger/ledger/roster"
 )
 
 // gateStore asks the test what becomes of each commit.
@@ -266,5 +267,36 @@ func (w *onTheirWay) awaitClosing() {
 	defer tick.Stop()
 	for !w.ledger.Closing() {
 		<-tick.C
+	}
+}
+
+// A refusal is final, so it never rests on rights that may not come to be: what
+// a revocation on its way would refuse waits for what becomes of that.
+func TestPipeline_RefusedByRightsOnTheirWay(t *testing.T) {
+	for name, v := range map[string]verdict{"stored": {}, "not stored": {err: fmt.Errorf("commit: %w", ledger.ErrNoSpace)}} {
+		t.Run(name, func(t *testing.T) {
+			w := newOnTheirWay(t)
+			w.store.verdict <- verdict{}
+			<-w.store.arrived // what was sealed behind it
+			revocation := w.send(w.systemSubmission(roster.AgencyKeyRevoked, "revoke",
+				roster.KeyRevoked{Agency: "haidian", KeyID: w.agency.ID(), Reason: "lost"}))
+			behind := w.send(w.says("late"))
+			w.store.verdict <- verdict{}
+			if c := <-w.store.arrived; len(c.Entries) != 1 {
+				t.Fatalf("%d entries are with the revocation", len(c.Entries))
+			}
+			w.store.verdict <- v
+			_, revoked := revocation(context.Background())
+			_, late := behind(context.Background())
+			if v.err != nil {
+				if !errors.Is(revoked, ledger.ErrNoSpace) || !errors.Is(late, ledger.ErrNoSpace) {
+					t.Errorf("the revocation: %v; behind it: %v; want ErrNoSpace twice", revoked, late)
+				}
+				return
+			}
+			if revoked != nil || w.refusals(late)[0] != roster.CodeKeyRevoked {
+				t.Errorf("the revocation: %v; behind it: %v", revoked, late)
+			}
+		})
 	}
 }

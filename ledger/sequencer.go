@@ -28,7 +28,7 @@ type sequencer struct {
 	signing *batch     // stored, and not shown yet; nil: none
 	writing *batch     // given to the store; nil: none
 	open    *batch     // takes in what comes, behind writing; nil: nothing came yet
-	waits   bool       // the first in the queue repeats something on its way
+	waits   bool       // what becomes of the first in the queue depends on what is on its way
 	beside  bool       // the store writes in a goroutine of its own
 	stored  chan error // what it says then; holds one
 	spare   []*batch   // their memory is used again
@@ -238,9 +238,9 @@ func (l *Ledger) gather() error {
 	return nil
 }
 
-// admitAll adds submissions to the open batch. One that repeats something on
-// its way must wait, and all behind it wait too: the order of one caller's
-// submissions holds.
+// admitAll adds submissions to the open batch. One that repeats something on its
+// way, or must be refused by rights that are on their way, waits, and all behind
+// it wait too: the order of one caller's submissions holds.
 func (l *Ledger) admitAll(b *batch, group []*pending) error {
 	s := &l.seq
 	known, err := l.lookup(group)
@@ -249,14 +249,18 @@ func (l *Ledger) admitAll(b *batch, group []*pending) error {
 		return fmt.Errorf("look up event keys: %w", err)
 	}
 	for i, p := range group {
-		if s.repeats(p) {
+		wait, err := s.repeats(p), error(nil)
+		if !wait {
+			wait, err = l.admit(b, p, known)
+		}
+		if err != nil {
+			s.orphan(group[i:])
+			return err
+		}
+		if wait {
 			l.pool.giveBack(group[i:])
 			s.waits = true
 			return nil
-		}
-		if err := l.admit(b, p, known); err != nil {
-			s.orphan(group[i:])
-			return err
 		}
 	}
 	return nil
@@ -284,27 +288,30 @@ func (s *sequencer) repeats(p *pending) bool {
 	return false
 }
 
-// admit adds p to the batch, or settles why not.
-func (l *Ledger) admit(b *batch, p *pending, known map[chain.EventKey]uint64) error {
+// admit adds p to the batch, or settles why not, or says that it must wait.
+func (l *Ledger) admit(b *batch, p *pending, known map[chain.EventKey]uint64) (wait bool, err error) {
 	if len(known) > 0 {
 		if places, repeated := placesOf(p, known); repeated {
-			return l.admitRepeated(p, places)
+			return false, l.admitRepeated(p, places)
 		}
 	}
 	next, refusal := b.roster.Judge(p.sub, p.envelopes, roster.At{Index: b.commit.Head.Size, Recorded: b.commit.Recorded})
+	if refusal != nil && b.roster != l.seq.roster {
+		return true, nil // a refusal is final, and this roster may never be
+	}
 	if refusal != nil {
 		p.settle(nil, refused(refusal.Line, refusal.Code, "%s", refusal.Message))
-		return nil
+		return false, nil
 	}
 	if next.LogKey() != b.roster.LogKey() {
 		// The checkpoint over this entry would need the other key, which this
 		// process does not hold; evidence without a signature is not accepted.
 		p.settle(nil, refused(1, roster.CodeSystem, "a running ledger cannot change the key of its checkpoints"))
-		return nil
+		return false, nil
 	}
 	b.roster = next
 	b.add(l, p)
-	return nil
+	return false, nil
 }
 
 // placesOf returns where the events of p stand, if any is on the log.
