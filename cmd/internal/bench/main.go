@@ -65,6 +65,8 @@ var suites = []suite{
 	{pkg: "./ledger", bench: "^BenchmarkLarge$", time: "1x", large: true, figures: []figure{
 		{"append at 1 million entries: of write+fdatasync", "of-bound-at-1M", "as at 10 million"},
 		{"append at 10 million entries: of write+fdatasync", "of-bound-at-10M", "as at 1 million"},
+		{"  events a second at 1 million entries", "events/s-at-1M", "as at 10 million"},
+		{"  events a second at 10 million entries", "events/s-at-10M", "as at 1 million"},
 		{"anonymous memory at 1 million entries, MB", "anon-MB-at-1M", "≤ 450, flat"},
 		{"anonymous memory at 10 million entries, MB", "anon-MB-at-10M", "≤ 450, flat"},
 		{"disk beyond the events, bytes an entry", "extra-B/entry", "≤ 240"},
