@@ -58,6 +58,12 @@ func KeyOf(s *suite.Suite, agency, source, id string) EventKey {
 	return EventKey(sum[:16])
 }
 
+// AppendKeyText appends the text whose digest begins with the event's key, for
+// whoever computes many at once: see KeyOf.
+func (e *EnvelopeText) AppendKeyText(dst []byte, agency string) []byte {
+	return appendKeyText(dst, agency, e.Source, e.ID)
+}
+
 // Key is KeyOf for the event of an agency.
 func (e *EnvelopeText) Key(s *suite.Suite, agency string) EventKey {
 	var buf [256]byte

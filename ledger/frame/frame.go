@@ -26,13 +26,13 @@ import (
 const Version = 1
 
 // HeaderSize is the size of a frame header in bytes, MaxSize that of the
-// largest frame. DefaultSegmentSize is how far a segment file grows.
+// largest frame, LengthSize that of the length before each entry.
+// DefaultSegmentSize is how far a segment file grows.
 const (
 	HeaderSize         = 108
 	MaxSize            = HeaderSize + chain.MaxFrame
+	LengthSize         = 4
 	DefaultSegmentSize = 64 << 20
-
-	lengthSize = 4 // of the length before each entry
 )
 
 // frameMagic begins every frame. It holds a CR, which no entry may hold, so
@@ -74,7 +74,7 @@ func (h *Header) Size() int { return HeaderSize + h.BodySize }
 func (f *Frame) Size() int {
 	n := HeaderSize
 	for _, e := range f.Entries {
-		n += lengthSize + len(e)
+		n += LengthSize + len(e)
 	}
 	return n
 }
@@ -118,7 +118,7 @@ func (h *Header) put(b []byte) {
 
 // check says whether the fields make sense together; writer and reader ask it.
 func (h *Header) check() error {
-	smallest := lengthSize + 1 // an entry of one byte
+	smallest := LengthSize + 1 // an entry of one byte
 	switch {
 	case h.Head.Size <= h.Prev.Size || h.Head.Size > math.MaxInt64:
 		return fmt.Errorf("%w: extends size %d to %d", ErrFrame, h.Prev.Size, h.Head.Size)
@@ -181,11 +181,11 @@ func (f *Frame) Parse(data []byte) error {
 	}
 	f.Prev, f.Head, f.Recorded, f.Entries = h.Prev, h.Head, h.Recorded, f.Entries[:0]
 	for i := range h.Count() {
-		if len(body) < lengthSize {
+		if len(body) < LengthSize {
 			return fmt.Errorf("%w: entry %d is missing", ErrFrame, h.Prev.Size+i)
 		}
 		n := binary.BigEndian.Uint32(body)
-		body = body[lengthSize:]
+		body = body[LengthSize:]
 		if n == 0 || uint64(n) > uint64(len(body)) {
 			return fmt.Errorf("%w: entry %d of %d bytes", ErrFrame, h.Prev.Size+i, n)
 		}

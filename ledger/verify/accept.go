@@ -18,9 +18,10 @@ import (
 // the whole log is judged again the careful way, which explains it. DESIGN.md
 // says why it accepts nothing that the careful way would not.
 //
-// Each core reads a stretch of whole frames into memory that it uses again,
-// judges the stretch by itself while it is in the core's cache, and then, when
-// all stretches before it have had their turn, in order.
+// Each core reads stretches of whole frames into memory that it uses again,
+// judges each by itself while it is in the core's cache, then the signatures of
+// several at once, and then, when all stretches before them have had their
+// turn, what depends on the order.
 type acceptor struct {
 	ctx   context.Context
 	suite *suite.Suite
@@ -59,13 +60,13 @@ func (d *directory) accept(ctx context.Context, r *Report, cp *signed, opts Opti
 		ctx: ctx, suite: suite.Default(), size: cp.Size, segments: segments,
 		book:  bookReader{dir: d.dir, size: cp.Size, out: out},
 		judge: newJudge(r.Key, cp, opts.Progress), waiting: map[int]*stretch{},
-		free: make(chan *stretch, 2*cores), // a core goes on while its stretch waits for its turn
+		free: make(chan *stretch, 2*cores*groupSize), // a core goes on while a group waits for its turn
 	}
 	accepted := *r
 	a.judge.remember(opts.Known, &accepted)
 	a.roster.Store(a.judge.roster)
 	for range cap(a.free) {
-		a.free <- &stretch{data: make([]byte, 0, frame.MaxSize)}
+		a.free <- new(stretch)
 	}
 	keys := make([]names, cores)
 	var work sync.WaitGroup
@@ -85,30 +86,67 @@ func (d *directory) accept(ctx context.Context, r *Report, cp *signed, opts Opti
 	return true
 }
 
-// work takes stretch after stretch until the book ends or something is wrong.
+// groupSize is how many stretches are judged together, groupEnough how many
+// submissions: lines are hashed sixteen submissions at a time.
+const (
+	groupSize   = 16
+	groupEnough = 64
+)
+
+// work takes group after group until the book ends or something is wrong.
 func (a *acceptor) work(keys *names) {
 	c := newChecker(a.suite, keys)
-	for {
-		st := <-a.free
-		if !a.fill(st) {
-			a.free <- st
-			return
+	var memory [groupSize][]byte
+	for more := true; more; {
+		var group []*stretch
+		sound := true
+		for submissions := 0; more && len(group) < groupSize && submissions < groupEnough; {
+			st := a.take(len(group) == 0)
+			if st == nil {
+				break // others have all of them: they will wait for this group
+			}
+			data := &memory[len(group)]
+			if *data == nil {
+				*data = make([]byte, 0, frame.MaxSize)
+			}
+			if more = a.fill(st, *data); !more {
+				a.free <- st
+				break
+			}
+			group = append(group, st)
+			sound = sound && c.check(st)
+			submissions += len(st.said)
 		}
-		if !c.check(st, a.roster.Load()) {
+		if !sound || !c.signatures(group, a.roster.Load()) {
 			a.failed.Store(true)
 		}
-		a.takeTurn(st)
+		for _, st := range group {
+			a.takeTurn(st)
+		}
+	}
+}
+
+// take takes a free stretch, and waits for one or returns nil.
+func (a *acceptor) take(wait bool) *stretch {
+	if wait {
+		return <-a.free
+	}
+	select {
+	case st := <-a.free:
+		return st
+	default:
+		return nil
 	}
 }
 
 // fill reads the next stretch; false if there is none or something is wrong.
-func (a *acceptor) fill(st *stretch) bool {
+func (a *acceptor) fill(st *stretch, data []byte) bool {
 	a.reading.Lock()
 	defer a.reading.Unlock()
 	if a.failed.Load() || a.ctx.Err() != nil || a.book.next >= a.size {
 		return false
 	}
-	st.reset(a.begun, a.book.next)
+	st.reset(a.begun, a.book.next, data)
 	for len(st.data) == 0 {
 		if !a.open() || !a.frames(st) {
 			a.failed.Store(true)
@@ -173,6 +211,7 @@ func (a *acceptor) frames(st *stretch) bool {
 		}
 		a.stated = nil
 		end += h.Size()
+		st.count += int(h.Count())
 		a.book.next = h.Head.Size
 	}
 	st.data = st.data[:end]

@@ -2,7 +2,6 @@ package verify
 
 import (
 	"bytes"
-	"hash"
 	"io"
 	"slices"
 
@@ -16,29 +15,75 @@ import (
 // its memory is used again.
 type stretch struct {
 	sequence int
-	data     []byte
+	data     []byte // the core's, until it has judged the stretch
 	first    uint64 // index of its first entry
+	count    int    // entries
 
 	prev                   chain.Hash // stated for the entry before it
 	recorded, lastRecorded int64      // of its first and its last frame
+	frames                 []framed
+	entries                []spot
 	leaves                 []chain.Hash
 	roots                  []chain.Hash // of the groups of 256 that lie in it as a whole
 	said                   []said
 	bytes                  uint64 // of entries
 }
 
+// framed is what a frame says of its entries.
+type framed struct {
+	prev, head chain.Head
+	recorded   int64
+}
+
+// spot says where an entry and its event line stand in the data.
+type spot struct{ at, line, end int }
+
 // said is a submission, complete in one frame.
 type said struct {
 	header chain.Header // of its first entry
 	lines  [][]byte     // the operator's only
 	claims []chain.Envelope
-	sum    chain.Hash // of its lines
+	text   text       // its lines
+	sum    chain.Hash // of the text
 	valid  bool       // the signature was verified
 	digest chain.Hash // of the signed text, once valid
 }
 
 func (s *said) submission() *chain.Submission {
 	return &chain.Submission{Agency: s.header.Agency, KeyID: s.header.KeyID, Signature: s.header.Signature, Lines: s.lines}
+}
+
+// text is the lines of a submission as its signature signs them.
+type text struct {
+	data []byte
+	left []spot
+	at   int // in the line of the first that is left
+}
+
+// Read implements suite.Stream.
+func (t *text) Read(buf []byte) int {
+	n := 0
+	for n < len(buf) && len(t.left) > 0 {
+		p := t.left[0]
+		line := t.data[p.line:p.end]
+		if t.at < len(line) {
+			copied := copy(buf[n:], line[t.at:])
+			n, t.at = n+copied, t.at+copied
+			continue
+		}
+		buf[n] = '\n'
+		n++
+		t.left, t.at = t.left[1:], 0
+	}
+	return n
+}
+
+// size is how long the text is about: exactly, but for what its headers took.
+func (t *text) size() int {
+	if len(t.left) == 0 {
+		return 0
+	}
+	return t.left[len(t.left)-1].end - t.left[0].at
 }
 
 // verify checks the signature if the roster knows the key. A key belongs to
@@ -54,9 +99,9 @@ func (s *said) verify(su *suite.Suite, r *roster.Roster) bool {
 	return s.valid
 }
 
-func (st *stretch) reset(sequence int, first uint64) {
-	st.sequence, st.first, st.bytes = sequence, first, 0
-	st.data, st.leaves, st.roots, st.said = st.data[:0], st.leaves[:0], st.roots[:0], st.said[:0]
+func (st *stretch) reset(sequence int, first uint64, data []byte) {
+	st.sequence, st.first, st.data, st.count, st.bytes = sequence, first, data[:0], 0, 0
+	st.frames, st.entries, st.leaves, st.roots, st.said = st.frames[:0], st.entries[:0], st.leaves[:0], st.roots[:0], st.said[:0]
 }
 
 // read makes data the n bytes at an offset, at most those of the largest
@@ -68,143 +113,179 @@ func (st *stretch) read(f io.ReaderAt, at int64, n int) bool {
 	return got == n-have
 }
 
-// checker judges stretches by themselves: one for each core.
+// checker judges stretches by themselves: one for each core. It goes over a
+// stretch three times: it reads what stands there, has everything hashed at
+// once, and compares.
 type checker struct {
-	suite       *suite.Suite
-	keys        *names
-	leaf, lines hash.Hash
-	staged      []byte // of lines, not hashed yet: less than a hash's block between entries
-	head        []byte
-	frame       frame.Frame
+	suite  *suite.Suite
+	names  *names
+	leaves *suite.Batch
+	others *suite.Batch
+	texts  []byte       // of event keys
+	keys   []chain.Hash // whose first half is an event key
+	level  []chain.Hash // of the tree
+	head   []byte
+	frame  frame.Frame
 }
 
-func newChecker(s *suite.Suite, keys *names) *checker {
-	return &checker{suite: s, keys: keys, leaf: s.NewHash(), lines: s.NewHash()}
+func newChecker(s *suite.Suite, n *names) *checker {
+	return &checker{suite: s, names: n, leaves: s.NewBatch(), others: s.NewBatch()}
 }
 
-// check judges all that a stretch says by itself. The roster is one from
-// before the stretch; a signature whose key it does not know yet is left for
-// later.
-func (c *checker) check(st *stretch, r *roster.Roster) bool {
-	f := &c.frame
-	for at := 0; at < len(st.data); {
-		h, err := frame.ParseHeader(st.data[at:])
-		if err != nil || f.Parse(st.data[at:at+h.Size()]) != nil {
-			return false
-		}
-		switch n := len(st.leaves); {
-		case n == 0:
-			st.prev, st.recorded = f.Prev.Last, f.Recorded
-		case st.leaves[n-1] != f.Prev.Last || f.Recorded < st.lastRecorded:
-			return false
-		}
-		st.lastRecorded = f.Recorded
-		if !c.checkFrame(st, st.data[at:]) {
-			return false
-		}
-		at += h.Size()
-	}
-	for i := range st.said {
-		if s := &st.said[i]; r.Suite() != nil {
-			if _, known := r.Key(s.header.Agency, s.header.KeyID); known && !s.verify(c.suite, r) {
-				return false
-			}
-		}
+// check judges all that a stretch says by itself, but for signatures.
+func (c *checker) check(st *stretch) bool {
+	st.leaves = slices.Grow(st.leaves, st.count)[:st.count]
+	c.keys = slices.Grow(c.keys[:0], st.count)[:st.count]
+	c.texts = c.texts[:0]
+	sound := c.readFrames(st) && len(st.entries) == st.count
+	c.leaves.Sum()
+	c.others.Sum()
+	if !sound || !c.compare(st) {
+		return false
 	}
 	c.fold(st)
 	return true
 }
 
-// checkFrame judges the entries of c.frame, whose bytes begin data.
-func (c *checker) checkFrame(st *stretch, data []byte) bool {
+// readFrames reads the frames of a stretch and puts their entries on the batches.
+func (c *checker) readFrames(st *stretch) bool {
 	f := &c.frame
-	st.leaves = slices.Grow(st.leaves, len(f.Entries))
-	prev := f.Prev.Last
-	at := frame.HeaderSize
-	for i := 0; i < len(f.Entries); {
-		h, _, err := chain.ParseEntry(f.Entries[i])
-		switch {
-		case err != nil || h.Position != 1 || h.Count > len(f.Entries)-i:
-			return false
-		case h.Index != f.Prev.Size+uint64(i) || h.Prev != prev || h.Recorded != f.Recorded:
+	for at := 0; at < len(st.data); {
+		h, err := frame.ParseHeader(st.data[at:])
+		if err != nil || f.Parse(st.data[at:at+h.Size()]) != nil || len(st.entries)+len(f.Entries) > st.count {
 			return false
 		}
-		size, ok := c.submission(st, &h, f.Entries[i:i+h.Count], data[at:])
-		if !ok {
+		st.frames = append(st.frames, framed{f.Prev, f.Head, f.Recorded})
+		if !c.readEntries(st, at+frame.HeaderSize) {
 			return false
 		}
-		at += size
-		i += h.Count
-		prev = st.leaves[len(st.leaves)-1]
+		at += h.Size()
 	}
-	return prev == f.Head.Last
+	return true
 }
 
-// submission judges the entries of a submission, which begin data with 4 bytes
-// of length each. The header of the first was parsed; every other one must be
-// what an honest ledger writes behind the entry before it.
-func (c *checker) submission(st *stretch, first *chain.Header, entries [][]byte, data []byte) (size int, ok bool) {
-	st.said = append(st.said, said{header: *first})
-	s := &st.said[len(st.said)-1]
-	next := *first
+// readEntries reads the submissions of c.frame, whose entries stand from at on.
+func (c *checker) readEntries(st *stretch, at int) bool {
+	for entries := c.frame.Entries; len(entries) > 0; {
+		h, _, err := chain.ParseEntry(entries[0])
+		if err != nil || h.Position != 1 || h.Count > len(entries) {
+			return false
+		}
+		st.said = append(st.said, said{header: h})
+		s := &st.said[len(st.said)-1]
+		first := len(st.entries)
+		for _, entry := range entries[:h.Count] {
+			if !c.readEntry(st, s, entry, at) {
+				return false
+			}
+			at += frame.LengthSize + len(entry)
+		}
+		s.text = text{data: st.data, left: st.entries[first:]}
+		entries = entries[h.Count:]
+	}
+	return true
+}
+
+// readEntry reads an entry that stands, behind its length, at a place.
+func (c *checker) readEntry(st *stretch, s *said, entry []byte, at int) bool {
+	head := bytes.IndexByte(entry, '\n') + 1
+	line := entry[head:]
 	var env chain.EnvelopeText
-	c.lines.Reset()
-	c.staged = c.staged[:0]
-	for i, entry := range entries {
-		head := bytes.IndexByte(entry, '\n') + 1
-		line := entry[head:]
-		if head == 0 || env.Read(line) != nil {
-			return 0, false
+	if head == 0 || env.Read(line) != nil {
+		return false
+	}
+	at += frame.LengthSize
+	i := len(st.entries)
+	st.entries = append(st.entries, spot{at, at + head, at + len(entry)})
+	st.bytes += uint64(len(entry))
+	s.claim(&env, line)
+	start := len(c.texts)
+	c.texts = env.AppendKeyText(c.texts, s.header.Agency)
+	c.others.Add(c.texts[start:], &c.keys[i])
+	c.leaves.AddLeafInPlace(st.data[at-1:at+len(entry)], &st.leaves[i])
+	return true
+}
+
+// compare judges the headers by what was hashed. That of a submission's first
+// entry was parsed; every other one must be what an honest ledger writes behind
+// the entry before it.
+func (c *checker) compare(st *stretch) bool {
+	prev := st.frames[0].prev.Last
+	st.prev, st.recorded, st.lastRecorded = prev, st.frames[0].recorded, st.frames[0].recorded
+	i, saids := 0, st.said
+	for _, f := range st.frames {
+		if f.prev.Last != prev || f.recorded < st.lastRecorded {
+			return false
 		}
-		key := env.Key(c.suite, first.Agency)
-		if i == 0 && key != first.EventKey {
-			return 0, false
+		st.lastRecorded = f.recorded
+		for end := i + int(f.head.Size-f.prev.Size); i < end; saids = saids[1:] {
+			s := &saids[0]
+			h := s.header
+			if h.Index != st.first+uint64(i) || h.Prev != prev || h.Recorded != f.recorded {
+				return false
+			}
+			if !c.compareHeaders(st, h, i) {
+				return false
+			}
+			i += h.Count
+			prev = st.leaves[i-1]
 		}
-		if i > 0 {
-			next.Index++
-			next.Position++
-			next.Prev, next.EventKey, next.Signature = st.leaves[len(st.leaves)-1], key, nil
-			if c.head = next.Append(c.head[:0]); !bytes.Equal(c.head, entry[:head]) {
-				return 0, false
+		if prev != f.head.Last {
+			return false
+		}
+	}
+	return true
+}
+
+// compareHeaders judges those of a submission from entry i on by its first.
+func (c *checker) compareHeaders(st *stretch, next chain.Header, i int) bool {
+	if key := c.keys[i]; chain.EventKey(key[:]) != next.EventKey {
+		return false
+	}
+	c.names.add(c.keys[i][:])
+	next.Signature = nil
+	for range next.Count - 1 {
+		i++
+		next.Index++
+		next.Position++
+		next.Prev, next.EventKey = st.leaves[i-1], chain.EventKey(c.keys[i][:])
+		p := &st.entries[i]
+		if c.head = next.Append(c.head[:0]); !bytes.Equal(c.head, st.data[p.at:p.line]) {
+			return false
+		}
+		c.names.add(c.keys[i][:])
+	}
+	return true
+}
+
+// signatures judges those of stretches. The roster is one from before them; a
+// signature whose key it does not know yet is left for later.
+func (c *checker) signatures(group []*stretch, r *roster.Roster) bool {
+	for _, st := range group {
+		for i := range st.said {
+			s := &st.said[i]
+			c.others.AddStream(&s.text, s.text.size(), &s.sum)
+		}
+	}
+	c.others.Sum()
+	if r.Suite() == nil {
+		return true
+	}
+	for _, st := range group {
+		for i := range st.said {
+			s := &st.said[i]
+			if _, known := r.Key(s.header.Agency, s.header.KeyID); known && !s.verify(c.suite, r) {
+				return false
 			}
 		}
-		c.keys.add(key[:])
-		s.claim(&env, line)
-		st.leaves = st.leaves[:len(st.leaves)+1]
-		c.hash(data[size+3:size+4+len(entry)], line, &st.leaves[len(st.leaves)-1])
-		size += 4 + len(entry)
-		st.bytes += uint64(len(entry))
 	}
-	c.lines.Write(c.staged)
-	c.lines.Sum(s.sum[:0])
-	return size, true
-}
-
-// hash computes the leaf hash of spare[1:], overwriting spare[0], and hashes
-// on the lines. The two go by turns: a core computes the one while it waits
-// for the other, which takes a fifth less time than one after the other.
-func (c *checker) hash(spare, line []byte, leaf *chain.Hash) {
-	const piece = 128 // two blocks of the hash
-	c.staged = append(append(c.staged, line...), '\n')
-	lines := c.staged[:len(c.staged)/c.lines.BlockSize()*c.lines.BlockSize()]
-	rest := c.staged[len(lines):]
-	spare[0] = 0 // the prefix of a leaf, RFC 6962
-	c.leaf.Reset()
-	for len(spare) >= piece && len(lines) >= piece {
-		c.leaf.Write(spare[:piece])
-		c.lines.Write(lines[:piece])
-		spare, lines = spare[piece:], lines[piece:]
-	}
-	c.leaf.Write(spare)
-	c.lines.Write(lines)
-	c.leaf.Sum(leaf[:0])
-	c.staged = c.staged[:copy(c.staged, rest)]
+	return true
 }
 
 // claim notes what of a line its rights depend on, once for equal lines.
 func (s *said) claim(e *chain.EnvelopeText, line []byte) {
 	if s.header.Agency == chain.Operator {
-		s.lines = append(s.lines, line)
+		s.lines = append(s.lines, bytes.Clone(line)) // the roster may keep it
 		return
 	}
 	const compared = 8
@@ -219,7 +300,17 @@ func (s *said) claim(e *chain.EnvelopeText, line []byte) {
 // fold computes the roots of whole groups.
 func (c *checker) fold(st *stretch) {
 	from := int(-st.first % chain.TileWidth)
-	for ; from+chain.TileWidth <= len(st.leaves); from += chain.TileWidth {
-		st.roots = append(st.roots, mth(c.suite, st.leaves[from:from+chain.TileWidth]))
+	if from >= len(st.leaves) {
+		return
 	}
+	groups := (len(st.leaves) - from) / chain.TileWidth
+	level := append(c.level[:0], st.leaves[from:from+groups*chain.TileWidth]...)
+	c.level = level
+	for ; len(level) > groups; level = level[:len(level)/2] {
+		for i := range len(level) / 2 {
+			c.others.AddNode(&level[2*i], &level[2*i+1], &level[i])
+		}
+		c.others.Sum()
+	}
+	st.roots = append(st.roots, level...)
 }

@@ -1,0 +1,9 @@
+//go:build !amd64
+
+package suite
+
+const hasSixteen = false
+
+func sixteenBlocks(*[8][16]uint32, *[16]*byte, int, *[64]uint32) {
+	panic("suite: sixteenBlocks on a processor that does not have it")
+}
