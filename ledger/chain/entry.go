@@ -76,6 +76,65 @@ func (h *Header) Append(dst []byte) []byte {
 	return append(dst, '\n')
 }
 
+// Headers writes the header lines of a submission's entries behind its first,
+// one after the other: only what differs from the one before is written anew.
+// It writes what Append writes. The zero value must begin with Begin.
+type Headers struct {
+	h        Header
+	text     []byte
+	index    int // where the index ends in text
+	prev     int // where the previous hash begins
+	position int // where the position ends
+	key      int // where the event key begins
+}
+
+// Begin makes the entry of h the one before.
+func (w *Headers) Begin(h *Header) {
+	w.h = *h
+	w.h.Signature = nil
+	w.text = w.text[:0]
+}
+
+// Next returns the header line, LF included, of the next entry. It is valid
+// until the next call.
+func (w *Headers) Next(prev *Hash, key *EventKey) []byte {
+	w.h.Index++
+	w.h.Position++
+	if len(w.text) == 0 || !count(w.text[:w.index]) || !count(w.text[:w.position]) {
+		w.h.Prev, w.h.EventKey = *prev, *key
+		w.text = w.h.Append(w.text[:0])
+		w.index = len("1 ") + digits(w.h.Index)
+		w.prev = w.index + 1
+		w.position = w.prev + b64.EncodedLen(len(prev)) + len(" ") + digits(uint64(w.h.Recorded)) + len(" ") + digits(uint64(w.h.Position))
+		w.key = len(w.text) - len(" -\n") - b64.EncodedLen(len(key))
+		return w.text
+	}
+	b64.Encode(w.text[w.prev:], prev[:])
+	b64.Encode(w.text[w.key:], key[:])
+	return w.text
+}
+
+// count adds one to the number that text ends with; false if it then needs
+// another digit.
+func count(text []byte) bool {
+	for i := len(text) - 1; text[i] >= '0'; i-- {
+		if text[i]++; text[i] <= '9' {
+			return true
+		}
+		text[i] = '0'
+	}
+	return false
+}
+
+// digits is the number of decimal digits of n.
+func digits(n uint64) int {
+	d := 1
+	for ; n >= 10; n /= 10 {
+		d++
+	}
+	return d
+}
+
 // ParseEntry splits an entry into its header and its event line, which is a
 // part of data and not a copy. It refuses every header that Append would not
 // have written, with an error that wraps ErrEntry.
@@ -96,13 +155,16 @@ func ParseEntry(data []byte) (Header, []byte, error) {
 
 // CheckLine says whether line has the outer shape of an event line: at most
 // MaxLine bytes, from { to }, no CR or LF.
-func CheckLine(line []byte) error {
+func CheckLine(line []byte) error { return checkLine(line, false) }
+
+// checkLine is CheckLine for a line that may be known to be printable.
+func checkLine(line []byte, printable bool) error {
 	switch {
 	case len(line) > MaxLine:
 		return fmt.Errorf("longer than %d bytes", MaxLine)
 	case len(line) < 2 || line[0] != '{' || line[len(line)-1] != '}':
 		return errors.New("does not begin with { and end with }")
-	case bytes.IndexByte(line, '\n') >= 0 || bytes.IndexByte(line, '\r') >= 0:
+	case !printable && (bytes.IndexByte(line, '\n') >= 0 || bytes.IndexByte(line, '\r') >= 0):
 		return errors.New("holds a CR or LF")
 	}
 	return nil

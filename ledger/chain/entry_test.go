@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"math"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"testing/quick"
@@ -137,5 +138,36 @@ func TestSealedBound_Holds(t *testing.T) {
 	}
 	if err := quick.Check(fits, &quick.Config{MaxCount: 60}); err != nil {
 		t.Error(err)
+	}
+}
+
+// Headers writes what Append writes, also where numbers get another digit.
+func TestHeaders_AgreeWithAppend(t *testing.T) {
+	r := rand.New(rand.NewPCG(2, 5))
+	var w Headers
+	for range 200 {
+		first := []uint64{0, 1, 8, 95, 998, 99_998, 123_456_789, 1<<62 - 1}[r.IntN(8)]
+		h := Header{
+			Index: first, Recorded: r.Int64N(1 << 45), Position: 1, Count: 1 + r.IntN(MaxLines),
+			Agency: "chaoyang", KeyID: "0123456789abcdef", Signature: make([]byte, 64),
+		}
+		if r.IntN(2) == 0 {
+			h.Position = 1 + r.IntN(h.Count)
+		}
+		w.Begin(&h)
+		h.Signature = nil
+		for range h.Count - h.Position {
+			h.Index++
+			h.Position++
+			for i := range h.Prev {
+				h.Prev[i] = byte(r.Uint32())
+			}
+			for i := range h.EventKey {
+				h.EventKey[i] = byte(r.Uint32())
+			}
+			if got, want := w.Next(&h.Prev, &h.EventKey), h.Append(nil); !bytes.Equal(got, want) {
+				t.Fatalf("%q, Append writes %q", got, want)
+			}
+		}
 	}
 }

@@ -44,12 +44,17 @@ func (e *EnvelopeText) Envelope() Envelope {
 }
 
 // Read is ReadEnvelope without copies. After an error e holds nothing of use.
-func (e *EnvelopeText) Read(line []byte) error {
+func (e *EnvelopeText) Read(line []byte) error { return e.read(line, hasMarks) }
+
+func (e *EnvelopeText) read(line []byte, mark bool) error {
 	*e = EnvelopeText{}
-	if err := CheckLine(line); err != nil {
+	s := scanner{text: line, at: 1}
+	if mark {
+		s.marked, s.printable = s.marks.mark(line)
+	}
+	if err := checkLine(line, s.printable); err != nil {
 		return fmt.Errorf("%w: %w", ErrEnvelope, err)
 	}
-	s := scanner{text: line, at: 1}
 	for first := true; ; first = false {
 		name, more, err := s.member(first)
 		if err != nil {
@@ -58,7 +63,7 @@ func (e *EnvelopeText) Read(line []byte) error {
 		if !more {
 			break
 		}
-		if err := e.take(name, s.value()); err != nil {
+		if err := e.take(name, s.value(), s.printable); err != nil {
 			return fmt.Errorf("%w: %w", ErrEnvelope, err)
 		}
 	}
@@ -75,7 +80,7 @@ func (e *EnvelopeText) Read(line []byte) error {
 
 func missing(name string) error { return fmt.Errorf("%w: %s is missing or empty", ErrEnvelope, name) }
 
-func (e *EnvelopeText) take(name, value []byte) error {
+func (e *EnvelopeText) take(name, value []byte, printable bool) error {
 	var into *[]byte
 	switch string(name) {
 	case "id":
@@ -92,7 +97,7 @@ func (e *EnvelopeText) take(name, value []byte) error {
 	if len(*into) > 0 {
 		return fmt.Errorf("%s stands twice", name)
 	}
-	text, err := plainText(value)
+	text, err := plainText(value, printable)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
@@ -100,12 +105,16 @@ func (e *EnvelopeText) take(name, value []byte) error {
 	return nil
 }
 
-// plainText decodes a JSON string that holds no control characters.
-func plainText(value []byte) ([]byte, error) {
+// plainText decodes a JSON string that holds no control characters. In one of
+// printable ASCII without escapes there is nothing to decode.
+func plainText(value []byte, printable bool) ([]byte, error) {
 	if len(value) < 2 || value[0] != '"' || value[len(value)-1] != '"' {
 		return nil, errors.New("not a string")
 	}
 	text := value[1 : len(value)-1]
+	if printable && len(text) > 0 {
+		return text, nil
+	}
 	if bytes.IndexByte(text, '\\') >= 0 {
 		var decoded string
 		if err := json.Unmarshal(value, &decoded); err != nil {
@@ -132,21 +141,21 @@ func plainText(value []byte) ([]byte, error) {
 
 // scanner walks the members of one JSON object without judging their values.
 type scanner struct {
-	text []byte
-	at   int
+	text      []byte
+	at        int
+	marked    bool // then text has no backslash
+	printable bool // marked, and all printable ASCII
+	marks     marks
 }
 
 var errShape = errors.New("not one JSON object")
 
-func (s *scanner) space() {
-	for s.at < len(s.text) && (s.text[s.at] == ' ' || s.text[s.at] == '\t') {
-		s.at++
-	}
-}
-
-func (s *scanner) peek() byte {
-	if s.at < len(s.text) {
-		return s.text[s.at]
+// token passes over blanks and returns the byte behind them, or 0.
+func (s *scanner) token() byte {
+	for ; s.at < len(s.text); s.at++ {
+		if c := s.text[s.at]; c != ' ' && c != '\t' {
+			return c
+		}
 	}
 	return 0
 }
@@ -154,21 +163,21 @@ func (s *scanner) peek() byte {
 // member reads up to the value of the next member; more is false at the end of
 // the object, which must be the end of the line.
 func (s *scanner) member(first bool) (name []byte, more bool, err error) {
-	s.space()
-	if s.peek() == '}' {
+	c := s.token()
+	if c == '}' {
 		if s.at != len(s.text)-1 {
 			return nil, false, errShape
 		}
 		return nil, false, nil
 	}
 	if !first {
-		if s.peek() != ',' {
+		if c != ',' {
 			return nil, false, errShape
 		}
 		s.at++
-		s.space()
+		c = s.token()
 	}
-	if s.peek() != '"' {
+	if c != '"' {
 		return nil, false, errShape
 	}
 	quoted, escapes := s.string()
@@ -178,12 +187,11 @@ func (s *scanner) member(first bool) (name []byte, more bool, err error) {
 	if escapes {
 		return nil, false, fmt.Errorf("member name %s is written with escapes", quoted)
 	}
-	s.space()
-	if s.peek() != ':' {
+	if s.token() != ':' {
 		return nil, false, errShape
 	}
 	s.at++
-	s.space()
+	s.token()
 	return quoted[1 : len(quoted)-1], true, nil
 }
 
@@ -191,6 +199,14 @@ func (s *scanner) member(first bool) (name []byte, more bool, err error) {
 // holds escapes; what is not closed runs to the end of the text and fails there.
 func (s *scanner) string() (quoted []byte, escapes bool) {
 	start, text := s.at, s.text
+	if s.marked {
+		if end := next(&s.marks.quotes, start+1); end >= 0 {
+			s.at = end + 1
+			return text[start:s.at], false
+		}
+		s.at = len(text)
+		return nil, false
+	}
 	for at := start + 1; at < len(text); at++ {
 		if at-start == longString { // from here on the search in wide steps pays
 			if at += plainRun(text[at:]); at == len(text) {
@@ -251,6 +267,10 @@ func (s *scanner) value() []byte {
 			}
 			at = s.at - 1
 		case isOpening:
+			if s.marked {
+				s.nested(at)
+				return text[start:s.at]
+			}
 			depth++
 		case isClosing:
 			if depth == 0 {
@@ -270,4 +290,21 @@ func (s *scanner) value() []byte {
 	}
 	s.at = len(text)
 	return text[start:]
+}
+
+// nested passes over an object or list that opens at a place, by its marks.
+// Like value, it does not mind which bracket closes which.
+func (s *scanner) nested(at int) {
+	for depth := 0; ; at++ {
+		if at = next(&s.marks.brackets, at); at < 0 {
+			s.at = len(s.text)
+			return
+		}
+		if meanings[s.text[at]] == isOpening {
+			depth++
+		} else if depth--; depth == 0 {
+			s.at = at + 1
+			return
+		}
+	}
 }

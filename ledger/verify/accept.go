@@ -63,6 +63,7 @@ func (d *directory) accept(ctx context.Context, r *Report, cp *signed, opts Opti
 		free: make(chan *stretch, 2*cores*groupSize), // a core goes on while a group waits for its turn
 	}
 	accepted := *r
+	a.judge.tree.batch = a.suite.NewBatch()
 	a.judge.remember(opts.Known, &accepted)
 	a.roster.Store(a.judge.roster)
 	for range cap(a.free) {
@@ -89,7 +90,7 @@ func (d *directory) accept(ctx context.Context, r *Report, cp *signed, opts Opti
 // groupSize is how many stretches are judged together, groupEnough how many
 // submissions: lines are hashed sixteen submissions at a time.
 const (
-	groupSize   = 16
+	groupSize   = 2
 	groupEnough = 64
 )
 
@@ -326,9 +327,7 @@ func (l *leaves) addGroups(hashes, roots []chain.Hash) {
 			}
 		} else {
 			if len(l.current) > 0 { // the group before
-				l.close()
-				l.roots = append(l.roots, mth(l.suite, l.current))
-				l.current = l.current[:0]
+				l.next()
 			}
 			l.roots = append(l.roots, roots[0])
 			l.size += chain.TileWidth

@@ -117,15 +117,15 @@ func (st *stretch) read(f io.ReaderAt, at int64, n int) bool {
 // stretch three times: it reads what stands there, has everything hashed at
 // once, and compares.
 type checker struct {
-	suite  *suite.Suite
-	names  *names
-	leaves *suite.Batch
-	others *suite.Batch
-	texts  []byte       // of event keys
-	keys   []chain.Hash // whose first half is an event key
-	level  []chain.Hash // of the tree
-	head   []byte
-	frame  frame.Frame
+	suite   *suite.Suite
+	names   *names
+	leaves  *suite.Batch
+	others  *suite.Batch
+	texts   []byte       // of event keys
+	keys    []chain.Hash // whose first half is an event key
+	level   []chain.Hash // of the tree
+	headers chain.Headers
+	frame   frame.Frame
 }
 
 func newChecker(s *suite.Suite, n *names) *checker {
@@ -135,6 +135,7 @@ func newChecker(s *suite.Suite, n *names) *checker {
 // check judges all that a stretch says by itself, but for signatures.
 func (c *checker) check(st *stretch) bool {
 	st.leaves = slices.Grow(st.leaves, st.count)[:st.count]
+	st.entries = slices.Grow(st.entries, st.count)
 	c.keys = slices.Grow(c.keys[:0], st.count)[:st.count]
 	c.texts = c.texts[:0]
 	sound := c.readFrames(st) && len(st.entries) == st.count
@@ -219,8 +220,7 @@ func (c *checker) compare(st *stretch) bool {
 		}
 		st.lastRecorded = f.recorded
 		for end := i + int(f.head.Size-f.prev.Size); i < end; saids = saids[1:] {
-			s := &saids[0]
-			h := s.header
+			h := &saids[0].header
 			if h.Index != st.first+uint64(i) || h.Prev != prev || h.Recorded != f.recorded {
 				return false
 			}
@@ -238,22 +238,21 @@ func (c *checker) compare(st *stretch) bool {
 }
 
 // compareHeaders judges those of a submission from entry i on by its first.
-func (c *checker) compareHeaders(st *stretch, next chain.Header, i int) bool {
-	if key := c.keys[i]; chain.EventKey(key[:]) != next.EventKey {
+func (c *checker) compareHeaders(st *stretch, first *chain.Header, i int) bool {
+	key := (*chain.EventKey)(c.keys[i][:])
+	if *key != first.EventKey {
 		return false
 	}
-	c.names.add(c.keys[i][:])
-	next.Signature = nil
-	for range next.Count - 1 {
+	c.names.add(key[:])
+	c.headers.Begin(first)
+	for range first.Count - 1 {
 		i++
-		next.Index++
-		next.Position++
-		next.Prev, next.EventKey = st.leaves[i-1], chain.EventKey(c.keys[i][:])
+		key = (*chain.EventKey)(c.keys[i][:])
 		p := &st.entries[i]
-		if c.head = next.Append(c.head[:0]); !bytes.Equal(c.head, st.data[p.at:p.line]) {
+		if !bytes.Equal(c.headers.Next(&st.leaves[i-1], key), st.data[p.at:p.line]) {
 			return false
 		}
-		c.names.add(c.keys[i][:])
+		c.names.add(key[:])
 	}
 	return true
 }
@@ -304,13 +303,17 @@ func (c *checker) fold(st *stretch) {
 		return
 	}
 	groups := (len(st.leaves) - from) / chain.TileWidth
-	level := append(c.level[:0], st.leaves[from:from+groups*chain.TileWidth]...)
-	c.level = level
-	for ; len(level) > groups; level = level[:len(level)/2] {
+	c.level = append(c.level[:0], st.leaves[from:from+groups*chain.TileWidth]...)
+	st.roots = append(st.roots, fold(c.others, c.level)...)
+}
+
+// fold returns the roots of whole groups of 256 leaves, which it overwrites.
+func fold(b *suite.Batch, level []chain.Hash) []chain.Hash {
+	for groups := len(level) / chain.TileWidth; len(level) > groups; level = level[:len(level)/2] {
 		for i := range len(level) / 2 {
-			c.others.AddNode(&level[2*i], &level[2*i+1], &level[i])
+			b.AddNode(&level[2*i], &level[2*i+1], &level[i])
 		}
-		c.others.Sum()
+		b.Sum()
 	}
-	st.roots = append(st.roots, level...)
+	return level
 }

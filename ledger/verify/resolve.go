@@ -65,6 +65,7 @@ func (j *judge) suspect(hash chain.Hash, isStated bool) {
 // something is suspect. It is 1/8 byte for each entry of a sound log.
 type leaves struct {
 	suite   *suite.Suite
+	batch   *suite.Batch // of the quick way, else nil
 	size    uint64
 	roots   []chain.Hash            // of the groups before current
 	current []chain.Hash            // 1 to 256, unless the log is empty
@@ -77,9 +78,7 @@ func (l *leaves) add(leaf chain.Hash) {
 		return
 	}
 	if len(l.current) == chain.TileWidth {
-		l.close()
-		l.roots = append(l.roots, mth(l.suite, l.current))
-		l.current = l.current[:0]
+		l.next()
 	}
 	l.current = append(l.current, leaf)
 	l.size++
@@ -99,6 +98,17 @@ func (l *leaves) close() {
 	if _, ok := l.kept[uint64(len(l.roots))]; ok {
 		l.kept[uint64(len(l.roots))] = slices.Clone(l.current)
 	}
+}
+
+// next puts the root of the current group, which is whole, to those before.
+func (l *leaves) next() {
+	l.close()
+	if l.batch != nil {
+		l.roots = append(l.roots, fold(l.batch, l.current)...)
+	} else {
+		l.roots = append(l.roots, mth(l.suite, l.current))
+	}
+	l.current = l.current[:0]
 }
 
 // root returns the root with other hashes for some entries.
