@@ -155,16 +155,13 @@ func ParseEntry(data []byte) (Header, []byte, error) {
 
 // CheckLine says whether line has the outer shape of an event line: at most
 // MaxLine bytes, from { to }, no CR or LF.
-func CheckLine(line []byte) error { return checkLine(line, false) }
-
-// checkLine is CheckLine for a line that may be known to be printable.
-func checkLine(line []byte, printable bool) error {
+func CheckLine(line []byte) error {
 	switch {
 	case len(line) > MaxLine:
 		return fmt.Errorf("longer than %d bytes", MaxLine)
 	case len(line) < 2 || line[0] != '{' || line[len(line)-1] != '}':
 		return errors.New("does not begin with { and end with }")
-	case !printable && (bytes.IndexByte(line, '\n') >= 0 || bytes.IndexByte(line, '\r') >= 0):
+	case bytes.IndexByte(line, '\n') >= 0 || bytes.IndexByte(line, '\r') >= 0:
 		return errors.New("holds a CR or LF")
 	}
 	return nil

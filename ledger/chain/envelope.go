@@ -44,17 +44,20 @@ func (e *EnvelopeText) Envelope() Envelope {
 }
 
 // Read is ReadEnvelope without copies. After an error e holds nothing of use.
-func (e *EnvelopeText) Read(line []byte) error { return e.read(line, hasMarks) }
-
-func (e *EnvelopeText) read(line []byte, mark bool) error {
-	*e = EnvelopeText{}
-	s := scanner{text: line, at: 1}
-	if mark {
-		s.marked, s.printable = s.marks.mark(line)
+func (e *EnvelopeText) Read(line []byte) error {
+	if hasMarks && e.readMarked(line) {
+		return nil
 	}
-	if err := checkLine(line, s.printable); err != nil {
+	return e.read(line)
+}
+
+// read is Read, byte by byte.
+func (e *EnvelopeText) read(line []byte) error {
+	*e = EnvelopeText{}
+	if err := CheckLine(line); err != nil {
 		return fmt.Errorf("%w: %w", ErrEnvelope, err)
 	}
+	s := scanner{text: line, at: 1}
 	for first := true; ; first = false {
 		name, more, err := s.member(first)
 		if err != nil {
@@ -63,7 +66,7 @@ func (e *EnvelopeText) read(line []byte, mark bool) error {
 		if !more {
 			break
 		}
-		if err := e.take(name, s.value(), s.printable); err != nil {
+		if err := e.take(name, s.value(), false); err != nil {
 			return fmt.Errorf("%w: %w", ErrEnvelope, err)
 		}
 	}
@@ -141,11 +144,8 @@ func plainText(value []byte, printable bool) ([]byte, error) {
 
 // scanner walks the members of one JSON object without judging their values.
 type scanner struct {
-	text      []byte
-	at        int
-	marked    bool // then text has no backslash
-	printable bool // marked, and all printable ASCII
-	marks     marks
+	text []byte
+	at   int
 }
 
 var errShape = errors.New("not one JSON object")
@@ -199,14 +199,6 @@ func (s *scanner) member(first bool) (name []byte, more bool, err error) {
 // holds escapes; what is not closed runs to the end of the text and fails there.
 func (s *scanner) string() (quoted []byte, escapes bool) {
 	start, text := s.at, s.text
-	if s.marked {
-		if end := next(&s.marks.quotes, start+1); end >= 0 {
-			s.at = end + 1
-			return text[start:s.at], false
-		}
-		s.at = len(text)
-		return nil, false
-	}
 	for at := start + 1; at < len(text); at++ {
 		if at-start == longString { // from here on the search in wide steps pays
 			if at += plainRun(text[at:]); at == len(text) {
@@ -267,10 +259,6 @@ func (s *scanner) value() []byte {
 			}
 			at = s.at - 1
 		case isOpening:
-			if s.marked {
-				s.nested(at)
-				return text[start:s.at]
-			}
 			depth++
 		case isClosing:
 			if depth == 0 {
@@ -290,21 +278,4 @@ func (s *scanner) value() []byte {
 	}
 	s.at = len(text)
 	return text[start:]
-}
-
-// nested passes over an object or list that opens at a place, by its marks.
-// Like value, it does not mind which bracket closes which.
-func (s *scanner) nested(at int) {
-	for depth := 0; ; at++ {
-		if at = next(&s.marks.brackets, at); at < 0 {
-			s.at = len(s.text)
-			return
-		}
-		if meanings[s.text[at]] == isOpening {
-			depth++
-		} else if depth--; depth == 0 {
-			s.at = at + 1
-			return
-		}
-	}
 }

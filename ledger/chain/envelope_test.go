@@ -3,6 +3,8 @@ package chain
 import (
 	"bytes"
 	"errors"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -48,6 +50,62 @@ func TestReadEnvelope_RefusesAmbiguity(t *testing.T) {
 	}
 }
 
+// agreeMarked holds the two ways to read a line together, and says whether the
+// quick one read it.
+func agreeMarked(t *testing.T, line []byte) bool {
+	t.Helper()
+	var quick, slow EnvelopeText
+	if !hasMarks || !quick.readMarked(line) {
+		return false
+	}
+	if err := slow.read(line); err != nil {
+		t.Fatalf("%s: read by marks, but %v", line, err)
+	}
+	if quick.Envelope() != slow.Envelope() {
+		t.Fatalf("%s: %+v by marks, else %+v", line, quick.Envelope(), slow.Envelope())
+	}
+	return true
+}
+
+// Reading by marks agrees with reading byte by byte, whatever is changed in a
+// line and wherever it stands in a word of marks; and it reads what encoders
+// write, so that it is not there for nothing.
+func TestEnvelopeText_MarkedAgrees(t *testing.T) {
+	if !hasMarks {
+		t.Skip("this processor makes no marks")
+	}
+	const plain = `{"specversion":"1.0","id":"a/1","source":"urn:x","type":"fund.opened.v1","jurisdiction":"110105","data":{"name":"朝阳","n":[1,{"s":"]}"}],"t":true}}`
+	r := rand.New(rand.NewPCG(9, 4))
+	read := 0
+	for i := range 400_000 {
+		pad := strings.Repeat("x", r.IntN(130))
+		line := []byte(strings.Replace(plain, "urn:x", "urn:"+pad, 1))
+		if r.IntN(2) == 0 {
+			line = []byte(strings.NewReplacer(",", ", ", `":`, `": `, "朝阳", "cy").Replace(string(line)))
+		}
+		if !agreeMarked(t, line) && i < 1000 {
+			t.Fatalf("%s: not read by marks", line)
+		}
+		for range 1 + r.IntN(3) {
+			at := r.IntN(len(line))
+			switch c := []byte(`"{}[],: \\atx1` + "\n\t\x7f\xe6\x00")[r.IntN(19)]; r.IntN(3) {
+			case 0:
+				line[at] = c
+			case 1:
+				line = slices.Insert(line, at, c)
+			default:
+				line = slices.Delete(line, at, at+1)
+			}
+		}
+		if agreeMarked(t, line) {
+			read++
+		}
+	}
+	if read < 10_000 {
+		t.Errorf("only %d changed lines were read by marks", read)
+	}
+}
+
 // strictEnvelope is what a strict JSON parser reads.
 func strictEnvelope(line []byte) (map[string]jsontext.Value, bool) {
 	var members map[string]jsontext.Value
@@ -69,6 +127,7 @@ func FuzzReadEnvelope(f *testing.F) {
 	f.Add([]byte(`{"i\u0064":"1","source":"s","type":"t"}`))
 	f.Add([]byte(`{"id":"1","source":"s","type":"t","jurisdiction":null}`))
 	f.Fuzz(func(t *testing.T, line []byte) {
+		agreeMarked(t, line)
 		got, err := ReadEnvelope(line)
 		members, ok := strictEnvelope(line)
 		if !ok || CheckLine(line) != nil {
