@@ -127,7 +127,7 @@ func plainScalar(c byte) bool {
 // nested returns the place behind the object or list that opens at a place.
 func (r *markReader) nested(at int) int {
 	if !r.clean {
-		r.marks.outside()
+		r.marks.outside(len(r.line))
 		r.clean = true
 	}
 	word := at / 64
@@ -155,10 +155,10 @@ func (r *markReader) nested(at int) int {
 	return at
 }
 
-// outside removes the marks of brackets inside strings.
-func (m *marks) outside() {
+// outside removes the marks of brackets inside strings of a text of that size.
+func (m *marks) outside(size int) {
 	inside := uint64(0) // all ones: the word begins inside a string
-	for i, q := range m.quotes {
+	for i, q := range m.quotes[:(size+63)/64] {
 		// Each bit becomes the parity of the quotes up to it: one between quotes.
 		q ^= q << 1
 		q ^= q << 2
