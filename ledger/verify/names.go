@@ -12,19 +12,27 @@ import (
 // that never move, by first byte, so that the search at the end works in the
 // processor's cache and on all cores. It has one owner.
 type names struct {
-	parts [256][][]uint64
+	full [256][]*chunk
+	last [256]*chunk // being filled; nil: none yet
+	used [256]int    // of last
 }
 
-const namesChunk = 512
+type chunk [512]uint64
 
 func (n *names) add(name []byte) {
-	p := &n.parts[name[0]]
-	if last := len(*p) - 1; last >= 0 && len((*p)[last]) < namesChunk {
-		(*p)[last] = append((*p)[last], binary.LittleEndian.Uint64(name))
-		return
+	part := name[0]
+	if n.last[part] == nil {
+		n.last[part] = new(chunk)
 	}
-	*p = append(*p, append(make([]uint64, 0, namesChunk), binary.LittleEndian.Uint64(name)))
+	n.last[part][n.used[part]] = binary.LittleEndian.Uint64(name)
+	if n.used[part]++; n.used[part] == len(chunk{}) {
+		n.full[part] = append(n.full[part], n.last[part])
+		n.last[part], n.used[part] = nil, 0
+	}
 }
+
+// count is the number of names in a part.
+func (n *names) count(part int) int { return len(n.full[part])*len(chunk{}) + n.used[part] }
 
 // repeats says whether two of all names begin alike.
 func repeats(all []names) bool {
@@ -48,7 +56,13 @@ func repeats(all []names) bool {
 
 func repeatsIn(table []uint64, all []names, part int) bool {
 	for i := range all {
-		if fill(table, all[i].parts[part]) {
+		n := &all[i]
+		for _, full := range n.full[part] {
+			if fill(table, full[:]) {
+				return true
+			}
+		}
+		if n.used[part] > 0 && fill(table, n.last[part][:n.used[part]]) {
 			return true
 		}
 	}
@@ -60,7 +74,7 @@ func repeatsIn(table []uint64, all []names, part int) bool {
 func sized(table []uint64, all []names, part int) []uint64 {
 	count := 0
 	for i := range all {
-		count += len(all[i].parts[part]) * namesChunk
+		count += all[i].count(part)
 	}
 	size := 16
 	for size < 2*count {
@@ -76,19 +90,17 @@ func sized(table []uint64, all []names, part int) []uint64 {
 
 // fill puts names into an open-addressed table and says whether one was there.
 // Zero marks a free place: a name of zeros counts as one that was there.
-func fill(table []uint64, chunks [][]uint64) bool {
+func fill(table, names []uint64) bool {
 	mask := uint64(len(table) - 1)
-	for _, chunk := range chunks {
-		for _, name := range chunk {
-			at := name >> 8 * 0x9e3779b97f4a7c15 >> 20 & mask
-			for table[at] != 0 && table[at] != name {
-				at = (at + 1) & mask
-			}
-			if table[at] == name {
-				return true
-			}
-			table[at] = name
+	for _, name := range names {
+		at := name >> 8 * 0x9e3779b97f4a7c15 >> 20 & mask
+		for table[at] != 0 && table[at] != name {
+			at = (at + 1) & mask
 		}
+		if table[at] == name {
+			return true
+		}
+		table[at] = name
 	}
 	return false
 }
