@@ -1,9 +1,11 @@
+//go:build !purego
+
 package chain
 
-import "golang.org/x/sys/cpu"
+// hasMarks says whether processor and system have what markBytes uses.
+var hasMarks = processorHasMarks()
 
-// hasMarks says whether this processor has what markBytes uses.
-var hasMarks = cpu.X86.HasAVX2
+func processorHasMarks() bool
 
 // markBytes marks 64 bytes or more of text, at most 64 for each word of m, and
 // says what it found among them, see foundEscape.

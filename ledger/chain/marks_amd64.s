@@ -1,3 +1,5 @@
+//go:build !purego
+
 #include "textflag.h"
 
 // MARK puts the bits of the 64 bytes at SI into R8 (quotes) and R9 (brackets).
@@ -105,4 +107,33 @@ done:
 	LEAL      (R8)(R11*4), R8 // 4: foundWide
 	MOVL      R8, found+24(FP)
 	VZEROUPPER
+	RET
+
+// func processorHasMarks() bool
+TEXT ·processorHasMarks(SB), NOSPLIT, $0-1
+	MOVB $0, ret+0(FP)
+	XORL AX, AX
+	CPUID
+	CMPL AX, $7
+	JLT  without
+	MOVL $1, AX
+	XORL CX, CX
+	CPUID
+	ANDL $0x18000000, CX // OSXSAVE, AVX
+	CMPL CX, $0x18000000
+	JNE  without
+	XORL CX, CX
+	XGETBV
+	ANDL $0x06, AX // the system keeps XMM and YMM
+	CMPL AX, $0x06
+	JNE  without
+	MOVL $7, AX
+	XORL CX, CX
+	CPUID
+	ANDL $0x20, BX // AVX2
+	CMPL BX, $0x20
+	JNE  without
+	MOVB $1, ret+0(FP)
+
+without:
 	RET

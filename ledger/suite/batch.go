@@ -2,10 +2,12 @@ package suite
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"encoding/binary"
 	"hash"
 	"math"
 	"slices"
+	"sync"
 )
 
 // Batch computes the digests of many messages together, which takes less time
@@ -59,7 +61,31 @@ const (
 )
 
 // NewBatch returns an empty batch.
-func (s *Suite) NewBatch() *Batch { return &Batch{suite: s, wide: s.sha256 && hasSixteen} }
+func (s *Suite) NewBatch() *Batch { return &Batch{suite: s, wide: s.sha256 && wideWorks()} }
+
+// wideWorks says whether the sixteen lanes can be used: the processor says that
+// it has what they need, and gives each lane the digest of its own message.
+var wideWorks = sync.OnceValue(func() bool {
+	if !hasSixteen {
+		return false
+	}
+	b := &Batch{suite: Default(), wide: true}
+	var messages [lanes][3*blockSize + 1]byte
+	var digests [lanes]Hash
+	for i := range messages {
+		for at := range messages[i] {
+			messages[i][at] = byte(at*(2*i+1) + i)
+		}
+		b.Add(messages[i][:], &digests[i])
+	}
+	b.Sum()
+	for i := range messages {
+		if digests[i] != sha256.Sum256(messages[i][:]) {
+			return false
+		}
+	}
+	return true
+})
 
 // Add puts a message on the batch. Until Sum returns it must not change, and
 // then digest has its digest. Messages of about the same size are best added

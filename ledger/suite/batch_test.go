@@ -27,6 +27,9 @@ func batches(t testing.TB) map[string]*Batch {
 	all := map[string]*Batch{"two": two}
 	if hasSixteen {
 		all["sixteen"] = Default().NewBatch()
+		if !all["sixteen"].wide {
+			t.Error("AVX-512 is there and does not work")
+		}
 	} else {
 		t.Log("no AVX-512: the sixteen lanes are not tested")
 	}
@@ -65,6 +68,32 @@ func TestBatch_AgreesWithDigest(t *testing.T) {
 				if want := s.Digest(messages[i]); digests[i] != want {
 					t.Fatalf("%s: message %d of %d, %d bytes: %x, want %x", kind, i, len(messages), len(messages[i]), digests[i], want)
 				}
+			}
+		}
+	}
+}
+
+// Leaves and nodes are those of the suite.
+func TestBatch_Tree(t *testing.T) {
+	s := Default()
+	for kind, b := range batches(t) {
+		text := make([]byte, 3000)
+		var leaves, level [100]Hash
+		for i := range leaves {
+			leaves[i] = s.Leaf(text[1 : 20*i+2])
+			b.AddLeafInPlace(text[:20*i+2], &level[i])
+		}
+		b.Sum()
+		if leaves != level {
+			t.Fatalf("%s: leaves differ", kind)
+		}
+		for i := range 50 {
+			b.AddNode(&level[2*i], &level[2*i+1], &level[i])
+		}
+		b.Sum()
+		for i := range 50 {
+			if level[i] != s.Node(leaves[2*i], leaves[2*i+1]) {
+				t.Fatalf("%s: node %d differs", kind, i)
 			}
 		}
 	}

@@ -1,9 +1,11 @@
+//go:build !purego
+
 package suite
 
-import "golang.org/x/sys/cpu"
+// hasSixteen says whether processor and system have what sixteenBlocks uses.
+var hasSixteen = processorHasSixteen()
 
-// hasSixteen says whether this processor has what sixteenBlocks uses.
-var hasSixteen = cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW
+func processorHasSixteen() bool
 
 // sixteenBlocks hashes as many blocks of 64 bytes at each of sixteen places
 // into their states, of which state holds word by word, lane by lane.

@@ -1,3 +1,5 @@
+//go:build !purego
+
 #include "textflag.h"
 
 // SHA-256 (FIPS 180-4) of sixteen messages at once: each register holds one
@@ -177,4 +179,33 @@ rounds:
 	JNZ  block
 
 	VZEROUPPER
+	RET
+
+// func processorHasSixteen() bool
+TEXT ·processorHasSixteen(SB), NOSPLIT, $0-1
+	MOVB $0, ret+0(FP)
+	XORL AX, AX
+	CPUID
+	CMPL AX, $7
+	JLT  without
+	MOVL $1, AX
+	XORL CX, CX
+	CPUID
+	ANDL $0x18000000, CX // OSXSAVE, AVX
+	CMPL CX, $0x18000000
+	JNE  without
+	XORL CX, CX
+	XGETBV
+	ANDL $0xe6, AX // the system keeps XMM, YMM, ZMM and the masks
+	CMPL AX, $0xe6
+	JNE  without
+	MOVL $7, AX
+	XORL CX, CX
+	CPUID
+	ANDL $0x40010000, BX // AVX512F, AVX512BW
+	CMPL BX, $0x40010000
+	JNE  without
+	MOVB $1, ret+0(FP)
+
+without:
 	RET
