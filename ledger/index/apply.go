@@ -85,6 +85,7 @@ func (x *Index) apply(b *ledger.IndexBatch) error {
 		x.tail.Store(end) // before the position: who sees that looks here
 	}
 	x.position.Store(b.To)
+	x.settle(b.From, b.To)
 	return nil
 }
 

@@ -35,6 +35,8 @@ func profile(dir string, opts Options) badger.Options {
 	o.Compression = options.None // hashes and random keys; checkTable knows
 	o.BlockSize = blockSize
 	o.MemTableSize = memTableSize
+	o.BaseTableSize = memTableSize
+	o.TableSizeMultiplier = 1
 	o.NumMemtables = 2
 	o.NumLevelZeroTables = 2
 	o.NumLevelZeroTablesStall = 4

@@ -13,7 +13,7 @@ import (
 // that stops half way leaves what Open calls damaged, not what it takes for a
 // smaller index.
 var owned = []string{
-	"*.mem", "*.sst", "*.vlog", "DISCARD", "KEYREGISTRY", "REWRITE-KEYREGISTRY", "MANIFEST-REWRITE", "MANIFEST", "LOCK", keysFile, tilesFile,
+	"*.mem", "*.sst", "*.vlog", "DISCARD", "KEYREGISTRY", "REWRITE-KEYREGISTRY", "MANIFEST-REWRITE", "MANIFEST", "LOCK", keysFile, tilesFile, tablePattern,
 }
 
 // Remove deletes the index in dir, so that the ledger rebuilds it: the files

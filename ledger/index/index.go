@@ -89,9 +89,11 @@ type Index struct {
 	tiles    *pages        // tiles of level 0
 	tail     atomic.Pointer[tail]
 	table    *keyTable // keys of all entries before the position
-	journal  journal   // Apply's alone, as are the next two
-	hashes   []byte    // a tile on its way into a page
-	lists    map[list][]byte
+
+	journal   journal // Apply's alone, as are the next ones
+	hashes    []byte  // a tile on its way into a page
+	lists     map[list][]byte
+	unsettled atomic.Bool // a part of the table could not be settled
 }
 
 var _ ledger.Index = (*Index)(nil)
@@ -159,6 +161,9 @@ func (x *Index) openPages(owner chain.Hash) (err error) {
 // release closes whatever is open.
 func (x *Index) release() error {
 	err := x.db.Close()
+	if x.table != nil {
+		err = errors.Join(err, x.table.unmap())
+	}
 	for _, p := range []*pages{x.keys, x.tiles} {
 		if p == nil {
 			continue

@@ -86,6 +86,9 @@ func (x *Index) resume() error {
 	if err == nil && has < last.to {
 		x.logger.Warn("pages of the index are missing or damaged: written again from the book", "from", has, "to", last.to)
 		last, whole = follow(marks, has)
+		if err := x.table.unmap(); err != nil {
+			return err
+		}
 		has, err = x.readPages(last.to)
 	}
 	if err == nil && has < last.to {

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -18,9 +19,9 @@ import (
 // them memory answers alone.
 const keySize = len(chain.EventKey{})
 
-// Each part of the table covers partEntries entries and is never moved or
-// rebuilt: adding costs the same in a small log and a large one. At 5/4 slots
-// an entry a part takes 21 MB when it is full, and probes stay short.
+// Each part of the table covers partEntries entries and is never rebuilt: adding
+// costs the same in a small log and a large one. At 5/4 slots an entry a part
+// takes 21 MB when it is full, and probes stay short.
 const (
 	partBits    = 22
 	partEntries = 1 << partBits
@@ -35,8 +36,20 @@ type keyTable struct {
 }
 
 // tablePart has in each slot the index within the part and above it a
-// fingerprint from 1 to 1023; 0 is free.
-type tablePart []uint32
+// fingerprint from 1 to 1023; 0 is free. A part that will not be added to is
+// settled: see settle.
+type tablePart struct {
+	slots   []uint32
+	settled []byte // slots in a file, little endian; then there are none above
+}
+
+// at returns a slot.
+func (p *tablePart) at(slot uint32) uint32 {
+	if p.settled != nil {
+		return binary.LittleEndian.Uint32(p.settled[4*slot:])
+	}
+	return atomic.LoadUint32(&p.slots[slot])
+}
 
 func newKeyTable() *keyTable {
 	t := &keyTable{seed: maphash.MakeSeed()}
@@ -57,7 +70,7 @@ func (t *keyTable) grow(until uint64) []tablePart {
 	if missing := int((until+partEntries-1)>>partBits) - len(parts); missing > 0 {
 		parts = slices.Clone(parts)
 		for range missing {
-			parts = append(parts, make(tablePart, partSlots))
+			parts = append(parts, tablePart{slots: make([]uint32, partSlots)})
 		}
 		t.parts.Store(&parts)
 	}
@@ -66,7 +79,7 @@ func (t *keyTable) grow(until uint64) []tablePart {
 
 // add notes that key stands at index.
 func (t *keyTable) add(key []byte, index uint64) {
-	part := t.grow(index + 1)[index>>partBits]
+	part := t.grow(index + 1)[index>>partBits].slots
 	slot, print := t.place(key)
 	for atomic.LoadUint32(&part[slot]) != 0 {
 		slot = (slot + 1) % partSlots
@@ -74,33 +87,35 @@ func (t *keyTable) add(key []byte, index uint64) {
 	atomic.StoreUint32(&part[slot], print|uint32(index%partEntries))
 }
 
-// load adds a page of keys that stand one after the other from an index on to a
-// part that nobody else sees yet. It looks at all slots before it decides about
+// load adds a page of keys that stand one after the other from an index on to
+// the slots of a part that nobody else sees yet. It looks at all slots before it decides about
 // one, so that memory is asked for many of them at once.
-func (t *keyTable) load(part tablePart, keys []byte, index uint64) {
-	var slots, prints [chain.TileWidth]uint32
+func (t *keyTable) load(slots []uint32, keys []byte, index uint64) {
+	var places, prints [chain.TileWidth]uint32
 	seen := uint32(0)
 	n := len(keys) / keySize
 	for i := range n {
-		slots[i], prints[i] = t.place(keys[i*keySize : (i+1)*keySize])
-		seen |= part[slots[i]]
+		places[i], prints[i] = t.place(keys[i*keySize : (i+1)*keySize])
+		seen |= slots[places[i]]
 	}
 	runtime.KeepAlive(seen)
 	for i := range n {
-		slot := slots[i]
-		for part[slot] != 0 {
+		slot := places[i]
+		for slots[slot] != 0 {
 			slot = (slot + 1) % partSlots
 		}
-		part[slot] = prints[i] | uint32((index+uint64(i))%partEntries)
+		slots[slot] = prints[i] | uint32((index+uint64(i))%partEntries)
 	}
 }
 
 // find appends to found every index at which key may stand.
 func (t *keyTable) find(key []byte, found []uint64) []uint64 {
 	slot, print := t.place(key)
-	for n, part := range *t.parts.Load() {
+	parts := *t.parts.Load()
+	for n := range parts {
+		part := &parts[n]
 		for at := slot; ; at = (at + 1) % partSlots {
-			v := atomic.LoadUint32(&part[at])
+			v := part.at(at)
 			if v == 0 {
 				break
 			}
@@ -143,25 +158,36 @@ func (x *Index) writeKeys(from uint64, keys []chain.EventKey) (*tail, error) {
 }
 
 // loadKeys fills the table with the keys of entries before until, as far as
-// they are there, and returns how many that is. Parts are filled on all cores.
+// they are there, and returns how many that is. Parts are filled on all cores,
+// and settled at once if they are full.
 func (x *Index) loadKeys(until uint64) (uint64, error) {
 	x.table = newKeyTable()
-	parts := x.table.grow(until)
-	loaded := make([]loadedPart, len(parts))
+	loaded := make([]loadedPart, (until+partEntries-1)>>partBits)
 	var wait sync.WaitGroup
 	next := make(chan int)
 	for range runtime.GOMAXPROCS(0) {
 		wait.Go(func() {
+			var slots []uint32 // used again when what was in them is settled
 			for i := range next {
-				loaded[i] = x.loadPart(parts[i], uint64(i)<<partBits, until)
+				if clear(slots); slots == nil {
+					slots = make([]uint32, partSlots)
+				}
+				if loaded[i] = x.loadPart(slots, uint64(i)<<partBits, until); loaded[i].part.settled == nil {
+					slots = nil
+				}
 			}
 		})
 	}
-	for i := range parts {
+	for i := range loaded {
 		next <- i
 	}
 	close(next)
 	wait.Wait()
+	parts := make([]tablePart, len(loaded))
+	for i := range loaded {
+		parts[i] = loaded[i].part
+	}
+	x.table.parts.Store(&parts)
 	last, has := &tail{}, uint64(0)
 	for i := range loaded {
 		if loaded[i].err != nil {
@@ -180,18 +206,19 @@ func (x *Index) loadKeys(until uint64) (uint64, error) {
 
 // loadedPart says what loadPart found.
 type loadedPart struct {
+	part  tablePart
 	count uint64 // of keys
 	tail  *tail  // the last page; nil if there is none
 	err   error
 }
 
-// loadPart fills one part with the keys of the entries from first on.
-func (x *Index) loadPart(part tablePart, first, until uint64) (l loadedPart) {
+// loadPart fills slots with the keys of the entries from first on.
+func (x *Index) loadPart(slots []uint32, first, until uint64) (l loadedPart) {
 	end := min(until, first+partEntries)
 	_, l.err = x.keys.scan(first/chain.TileWidth, (end+chain.TileWidth-1)/chain.TileWidth, func(n uint64, items []byte) bool {
 		at := n * chain.TileWidth
 		items = items[:min(uint64(len(items)), (end-at)*uint64(keySize))]
-		x.table.load(part, items, at)
+		x.table.load(slots, items, at)
 		l.count += uint64(len(items) / keySize)
 		if l.tail == nil {
 			l.tail = &tail{keys: make([]byte, 0, chain.TileWidth*keySize)}
@@ -199,6 +226,10 @@ func (x *Index) loadPart(part tablePart, first, until uint64) (l loadedPart) {
 		l.tail.page, l.tail.keys = n, append(l.tail.keys[:0], items...)
 		return true
 	})
+	l.part.slots = slots
+	if l.count == partEntries {
+		l.part = x.settled(slots)
+	}
 	return l
 }
 
