@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"civicledger/ledger/chain"
@@ -36,7 +37,7 @@ func Server(base string) *Tiles {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 2 * inFlight
 	transport.DisableCompression = isLoopback(base) // costs more than it saves
-	w := &web{base: base, client: &http.Client{Timeout: time.Minute, Transport: transport}}
+	w := &web{base: base, client: &http.Client{Timeout: time.Minute, Transport: transport}, turns: make(chan struct{}, maxRequests)}
 	return &Tiles{base: base, fetch: w.get}
 }
 
@@ -77,9 +78,11 @@ func isLoopback(base string) bool {
 }
 
 const (
-	inFlight  = 8
-	attempts  = 4
-	maxBundle = chain.TileWidth * (2 + 0xffff)
+	inFlight    = 8 // bundles, each with its tile
+	maxRequests = 2 * inFlight
+	fewRequests = 4
+	attempts    = 4
+	maxBundle   = chain.TileWidth * (2 + 0xffff)
 )
 
 const checkpointPath = "/checkpoint"
@@ -96,6 +99,29 @@ func (s *Tiles) Checkpoint(ctx context.Context) ([]byte, error) {
 type web struct {
 	base   string
 	client *http.Client
+	turns  chan struct{} // one for each request under way
+	few    sync.Once
+}
+
+// fewer leaves fewRequests at once. A server that closes each connection is a
+// simple one, and many of those queue five connections: the system drops the
+// sixth, and trying again takes it a second.
+func (w *web) fewer() {
+	w.few.Do(func() {
+		for n := range maxRequests - fewRequests {
+			select {
+			case w.turns <- struct{}{}: // it is never given back
+				continue
+			default:
+			}
+			go func() { // as the requests under way end
+				for range maxRequests - fewRequests - n {
+					w.turns <- struct{}{}
+				}
+			}()
+			return
+		}
+	})
 }
 
 // get tries again what may pass.
@@ -123,11 +149,20 @@ func (w *web) getOnce(ctx context.Context, path string, limit int64) (data []byt
 	if err != nil {
 		return nil, false, err
 	}
+	select {
+	case w.turns <- struct{}{}:
+		defer func() { <-w.turns }()
+	case <-ctx.Done():
+		return nil, false, ctx.Err()
+	}
 	resp, err := w.client.Do(req)
 	if err != nil {
 		return nil, ctx.Err() == nil, err
 	}
 	defer resp.Body.Close()
+	if resp.Close {
+		w.fewer()
+	}
 	switch {
 	case resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusGone:
 		return nil, false, fmt.Errorf("get %s: %w", path, ErrAbsent)
