@@ -9,6 +9,9 @@ import (
 	"io"
 	"iter"
 	"os"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -42,7 +45,8 @@ are printed as JSON lines; keep them with the events file: together with the led
 public key they prove, offline, that every line is on the log.
 
 Run again after an interruption, it finds out what is recorded and sends the rest.
-Exit code 1: some lines were refused; each is reported with its line and reasons.`,
+Exit code 1: some lines were refused; each is reported with its line and reasons. With
+--skip-bad the summary lists them as civicverify receipt --without takes them.`,
 		Example: `  civicledger submit --bus nats://127.0.0.1:4222 --agency haidian-mzj \
       --key haidian.key --receipts receipts.jsonl payments.jsonl`,
 		Args: cobra.ExactArgs(1),
@@ -112,6 +116,7 @@ type outcome struct {
 	Recorded int    `json:"recorded"`
 	Conflict int    `json:"conflict"`
 	Refused  int    `json:"refused"`
+	Without  string `json:"without,omitempty"` // lines that no receipt is for, as civicverify receipt --without takes them
 }
 
 // run delivers lines, writes receipts, and reports what became of each line.
@@ -131,6 +136,7 @@ func (s *sending) run(ctx context.Context, lines iter.Seq2[[]byte, error], out, 
 	defer client.Close()
 	var writing sync.Mutex
 	var writeErr error
+	var left []int
 	counts, err := client.Deliver(ctx, lines, bus.Delivery{
 		Agency: s.agency, Signer: key, SkipBad: s.skipBad, MaxLines: s.maxLines,
 		Receipt: func(r *chain.Receipt, _ [][]byte) {
@@ -140,14 +146,43 @@ func (s *sending) run(ctx context.Context, lines iter.Seq2[[]byte, error], out, 
 				writeErr = fmt.Errorf("write receipt: %w", err)
 			}
 		},
-		Bad: func(line int, reason bus.Reason) { s.report(progress, line, reason) },
+		Bad: func(line int, reason bus.Reason) {
+			if line > 0 { // else it is about all of them
+				left = append(left, line)
+			}
+			s.report(progress, line, reason)
+		},
 	})
 	writeErr = errors.Join(writeErr, closeReceipts())
 	s.summarise(progress, outcome{
 		Format: "civicledger delivery v1", Agency: s.agency, Origin: client.About().Origin,
 		Accepted: counts.Accepted, Recorded: counts.Recorded, Conflict: counts.Conflict, Refused: counts.Refused,
+		Without: s.leftOut(left),
 	})
 	return s.verdict(counts, err, writeErr)
+}
+
+// leftOut lists the lines that were left out, such as 17,40-42. If it stopped
+// at the first of them, nobody can say yet which there are.
+func (s *sending) leftOut(lines []int) string {
+	if !s.skipBad {
+		return ""
+	}
+	slices.Sort(lines)
+	lines = slices.Compact(lines) // one line may have several reasons
+	var ranges []string
+	for len(lines) > 0 {
+		n := 1
+		for n < len(lines) && lines[n] == lines[0]+n {
+			n++
+		}
+		text := strconv.Itoa(lines[0])
+		if n > 1 {
+			text += "-" + strconv.Itoa(lines[n-1])
+		}
+		ranges, lines = append(ranges, text), lines[n:]
+	}
+	return strings.Join(ranges, ",")
 }
 
 // verdict turns what became of the lines into an exit code.
@@ -200,6 +235,9 @@ func (s *sending) summarise(w io.Writer, o outcome) {
 		return
 	}
 	fmt.Fprintf(w, "%s: %d accepted, %d on the log before, %d in conflict, %d refused\n", o.Agency, o.Accepted, o.Recorded, o.Conflict, o.Refused)
+	if o.Without != "" {
+		fmt.Fprintf(w, "left out; to prove the others: civicverify receipt RECEIPTS EVENTS --without %s\n", o.Without)
+	}
 }
 
 // submitOne sends one submission and waits for its receipt.
