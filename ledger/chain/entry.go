@@ -78,7 +78,8 @@ func (h *Header) Append(dst []byte) []byte {
 
 // Headers writes the header lines of a submission's entries behind its first,
 // one after the other: only what differs from the one before is written anew.
-// It writes what Append writes. The zero value must begin with Begin.
+// It writes what Append writes, for a header that ParseEntry accepts. The zero
+// value must begin with Begin.
 type Headers struct {
 	h        Header
 	text     []byte
@@ -240,7 +241,7 @@ func parseHeader(text []byte) (Header, error) {
 		h.Signature = h.Signature[:n]
 	}
 	if len(f.rest) > 0 || (len(text) > 0 && text[len(text)-1] == ' ') {
-		f.fail("more than ten fields")
+		f.fail("more than nine fields")
 	}
 	if f.err != nil {
 		return Header{}, f.err

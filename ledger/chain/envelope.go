@@ -22,10 +22,12 @@ type Envelope struct {
 // ReadEnvelope reads the four attributes of a line in one pass over its top
 // level. It refuses a line in which they are ambiguous (named twice, or by a
 // name written with escapes) or not plain text, and leaves the rest of the
-// JSON to the intake: two readers that accept the line agree on the four.
+// JSON to the intake: two readers that accept the line agree on the four. It
+// reads byte by byte: who judges what others wrote asks it, so that the marks of
+// EnvelopeText.Read are never their own judge.
 func ReadEnvelope(line []byte) (Envelope, error) {
 	var e EnvelopeText
-	if err := e.Read(line); err != nil {
+	if err := e.read(line); err != nil {
 		return Envelope{}, err
 	}
 	return e.Envelope(), nil
@@ -43,7 +45,8 @@ func (e *EnvelopeText) Envelope() Envelope {
 	return Envelope{ID: string(e.ID), Source: string(e.Source), Type: string(e.Type), Jurisdiction: string(e.Jurisdiction)}
 }
 
-// Read is ReadEnvelope without copies. After an error e holds nothing of use.
+// Read is ReadEnvelope without copies, and by marks where it can. After an error
+// e holds nothing of use.
 func (e *EnvelopeText) Read(line []byte) error {
 	if hasMarks && e.readMarked(line) {
 		return nil

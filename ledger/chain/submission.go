@@ -123,12 +123,11 @@ func (sub *Submission) EventKeys(s *suite.Suite) ([]EventKey, []Envelope, error)
 	keys := make([]EventKey, len(sub.Lines))
 	envelopes := make([]Envelope, len(sub.Lines))
 	for i, line := range sub.Lines {
-		e, err := ReadEnvelope(line)
-		if err != nil {
+		var e EnvelopeText
+		if err := e.Read(line); err != nil {
 			return nil, nil, fmt.Errorf("line %d: %w", i+1, err)
 		}
-		envelopes[i] = e
-		keys[i] = KeyOf(s, sub.Agency, e.Source, e.ID)
+		envelopes[i], keys[i] = e.Envelope(), e.Key(s, sub.Agency)
 	}
 	return keys, envelopes, nil
 }

@@ -93,6 +93,7 @@ type Index struct {
 	journal   journal // Apply's alone, as are the next ones
 	hashes    []byte  // a tile on its way into a page
 	lists     map[list][]byte
+	settling  sync.Mutex
 	unsettled atomic.Bool // a part of the table could not be settled
 }
 

@@ -1,7 +1,6 @@
 package index
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -40,15 +39,7 @@ type keyTable struct {
 // settled: see settle.
 type tablePart struct {
 	slots   []uint32
-	settled []byte // slots in a file, little endian; then there are none above
-}
-
-// at returns a slot.
-func (p *tablePart) at(slot uint32) uint32 {
-	if p.settled != nil {
-		return binary.LittleEndian.Uint32(p.settled[4*slot:])
-	}
-	return atomic.LoadUint32(&p.slots[slot])
+	settled []byte // or blocks of slots in a file that is mapped
 }
 
 func newKeyTable() *keyTable {
@@ -109,13 +100,18 @@ func (t *keyTable) load(slots []uint32, keys []byte, index uint64) {
 }
 
 // find appends to found every index at which key may stand.
-func (t *keyTable) find(key []byte, found []uint64) []uint64 {
+func (t *keyTable) find(key []byte, found []uint64) ([]uint64, error) {
 	slot, print := t.place(key)
 	parts := *t.parts.Load()
 	for n := range parts {
-		part := &parts[n]
+		file := blockReader{settled: parts[n].settled}
 		for at := slot; ; at = (at + 1) % partSlots {
-			v := part.at(at)
+			v, err := uint32(0), error(nil)
+			if file.settled == nil {
+				v = atomic.LoadUint32(&parts[n].slots[at])
+			} else if v, err = file.at(at); err != nil {
+				return nil, err
+			}
 			if v == 0 {
 				break
 			}
@@ -124,7 +120,7 @@ func (t *keyTable) find(key []byte, found []uint64) []uint64 {
 			}
 		}
 	}
-	return found
+	return found, nil
 }
 
 // tail is the last page of event keys, which is not full or was just filled:
@@ -169,10 +165,13 @@ func (x *Index) loadKeys(until uint64) (uint64, error) {
 		wait.Go(func() {
 			var slots []uint32 // used again when what was in them is settled
 			for i := range next {
-				if clear(slots); slots == nil {
+				if slots == nil {
 					slots = make([]uint32, partSlots)
+				} else {
+					clear(slots)
 				}
-				if loaded[i] = x.loadPart(slots, uint64(i)<<partBits, until); loaded[i].part.settled == nil {
+				loaded[i] = x.loadPart(slots, uint64(i)<<partBits, until)
+				if loaded[i].part.settled == nil {
 					slots = nil
 				}
 			}
@@ -281,7 +280,11 @@ func (x *Index) Lookup(keys []chain.EventKey) (map[chain.EventKey]uint64, error)
 	var buf [8]uint64
 	r := pageReader{x: x, tail: x.tail.Load()}
 	for _, k := range keys {
-		for _, index := range x.table.find(k[:], buf[:0]) {
+		places, err := x.table.find(k[:], buf[:0])
+		if err != nil {
+			return nil, fmt.Errorf("look up %d event keys: %w", len(keys), err)
+		}
+		for _, index := range places {
 			if index >= position {
 				continue
 			}

@@ -123,9 +123,21 @@ func (b *Batch) Sum() {
 		queue = b.alone
 	}
 	b.two(queue)
-	clear(b.queue) // what was hashed is not kept alive
+	b.forget()
+}
+
+// forget empties the batch, and keeps nothing alive of what was hashed.
+func (b *Batch) forget() {
+	clear(b.queue)
 	clear(b.alone)
 	b.queue, b.alone, b.nodes = b.queue[:0], b.alone[:0], b.nodes[:0]
+	for i := range b.lanes {
+		l := &b.lanes[i]
+		l.message, l.blocks, l.rest = nil, nil, nil
+	}
+	for i := range b.turns {
+		b.turns[i].left = nil
+	}
 }
 
 // long sorts messages, the longest first, and sets those aside that would go

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"testing"
+	"weak"
 )
 
 type reader struct{ bytes.Reader }
@@ -124,6 +126,32 @@ func TestBatch_EveryBit(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// A batch that is kept does not keep what it hashed.
+func TestBatch_KeepsNothing(t *testing.T) {
+	for kind, b := range batches(t) {
+		var kept []weak.Pointer[[3000]byte]
+		var digests [2 * lanes]Hash
+		for i := range digests {
+			message := new([3000]byte)
+			kept = append(kept, weak.Make(message))
+			if i%2 == 0 {
+				b.Add(message[:100*(i+1)%3000], &digests[i])
+			} else {
+				b.AddStream(newReader(message[:]), len(message), &digests[i])
+			}
+		}
+		b.Sum()
+		runtime.GC()
+		runtime.GC()
+		for i := range kept {
+			if kept[i].Value() != nil {
+				t.Errorf("%s: message %d is kept", kind, i)
+			}
+		}
+		runtime.KeepAlive(b)
 	}
 }
 
