@@ -27,6 +27,7 @@ func newVerifyCommand() *cobra.Command {
 	c.Flags().StringVar(&q.Dir, "dir", "", "directory of a server's paths as static files")
 	c.Flags().StringVar(&q.State, "state", "", "file that keeps the last checkpoint seen, to notice a rewind or a fork")
 	c.Flags().StringVar(&q.Key, "key", "", "the ledger's verifier key, or a file that holds it")
+	c.Flags().BoolVar(&q.Careful, "careful", false, "judge every entry by itself, without short cuts: the same answer, later")
 	c.Flags().BoolVar(&q.JSON, "json", false, "report as versioned JSON")
 	return c
 }

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"runtime"
@@ -32,6 +33,7 @@ type acceptor struct {
 	free   chan *stretch
 
 	reading  sync.Mutex // guards what follows
+	stretch  int64
 	book     bookReader
 	segments []segment
 	file     *os.File // of segments[0]; nil: not open
@@ -57,7 +59,7 @@ func (d *directory) accept(ctx context.Context, r *Report, cp *signed, opts Opti
 	cores := runtime.GOMAXPROCS(0)
 	out := &reader{ctx: ctx}
 	a := &acceptor{
-		ctx: ctx, suite: suite.Default(), size: cp.Size, segments: segments,
+		ctx: ctx, suite: suite.Default(), size: cp.Size, segments: segments, stretch: cmp.Or(opts.stretch, stretchSize),
 		book:  bookReader{dir: d.dir, size: cp.Size, out: out},
 		judge: newJudge(r.Key, cp, opts.Progress), waiting: map[int]*stretch{},
 		free: make(chan *stretch, 2*cores*groupSize), // a core goes on while a group waits for its turn
@@ -187,7 +189,7 @@ const stretchSize = 512 << 10
 // frames reads whole frames below the checkpoint's size, by their headers.
 func (a *acceptor) frames(st *stretch) bool {
 	left := a.segments[0].size - a.at
-	if !st.read(a.file, a.at, int(min(stretchSize, left))) {
+	if !st.read(a.file, a.at, int(min(a.stretch, left))) {
 		return false
 	}
 	end := 0

@@ -172,7 +172,7 @@ func TestRun_QuickAndCarefulAgree(t *testing.T) {
 		l, dir, opts := randomBook(t, r)
 		quick := Run(context.Background(), Directory(dir), l.vkey, opts)
 		accepted := l.accepts(dir, opts)
-		opts.careful = true
+		opts.Careful = true
 		careful := Run(context.Background(), Directory(dir), l.vkey, opts)
 		if a, b := mustJSON(t, quick), mustJSON(t, careful); a != b {
 			t.Fatalf("seed %d: the quick way says\n%s\nthe careful way\n%s", seed, a, b)
@@ -257,7 +257,7 @@ func TestRun_CheckpointOfNothing(t *testing.T) {
 	l := newSmallLog(t)
 	dir := l.write(0, 3)
 	for _, careful := range []bool{false, true} {
-		r := Run(context.Background(), Directory(dir), l.vkey, Options{careful: careful})
+		r := Run(context.Background(), Directory(dir), l.vkey, Options{Careful: careful})
 		l.must(r, Sound)
 		if r.Counts.Entries != 0 || r.Counts.Beyond != 23 {
 			t.Errorf("careful %v: counts %+v", careful, r.Counts)

@@ -69,6 +69,7 @@ func logCommand(ctx context.Context, c *cli) int {
 	flags.StringVar(&q.Dir, "dir", "", "")
 	flags.StringVar(&q.State, "state", "", "")
 	flags.StringVar(&q.Key, "key", "", "")
+	flags.BoolVar(&q.Careful, "careful", false, "")
 	flags.BoolVar(&q.JSON, "json", false, "")
 	if _, code, ok := c.parse(flags, 0, Usage+moreUsage); !ok {
 		return code

@@ -36,7 +36,9 @@ type Options struct {
 	Progress func(done, total uint64) // called now and then, one call at a time; may be nil
 	Known    *Known                   // a checkpoint kept from before, which the log must extend; may be nil
 
-	careful bool // for tests: do not try the quick way
+	Careful bool // judge every entry by itself; do not try the quick way
+
+	stretch int64 // for tests: bytes that the quick way reads at once; 0: stretchSize
 }
 
 // batch is a run of entries as a source reads them, judged in two steps: each
@@ -169,7 +171,7 @@ func Run(ctx context.Context, src Source, vkey string, opts Options) *Report {
 		r.Checkpoint = &CheckpointSeen{Size: cp.Size, Root: cp.Root[:], Note: string(cp.note)}
 		size = cp.Size
 	}
-	if d, ok := src.(*directory); ok && cp != nil && len(defects) == 0 && !opts.careful && d.accept(ctx, r, cp, opts) {
+	if d, ok := src.(*directory); ok && cp != nil && len(defects) == 0 && !opts.Careful && d.accept(ctx, r, cp, opts) {
 		return r
 	}
 	ctx, cancel := context.WithCancel(ctx)
