@@ -97,6 +97,7 @@ var forgeries = []func(l *testLog, r *rand.Rand){
 	},
 	func(l *testLog, _ *rand.Rand) { l.operator(roster.DayClosed, "day", roster.Closed{Day: "2030-01-01"}) },
 	func(l *testLog, _ *rand.Rand) { l.say("chaoyang", "twice", 2); l.say("chaoyang", "twice", 2) },
+	func(l *testLog, _ *rand.Rand) { l.say("chaoyang", "again", 2); l.say("chaoyang", "again", 3) },
 	func(l *testLog, r *rand.Rand) {
 		at := r.IntN(5)
 		l.keys = func(i int, key chain.EventKey) chain.EventKey {

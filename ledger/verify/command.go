@@ -40,7 +40,7 @@ and the root that the ledger's checkpoint signs.
                 shown with both signed heads (kinds rewind and fork), FILE stays
   --careful     judge every entry by itself, one step after the other and with the
                 standard library's SHA-256 only. The answer is the same; with --data it
-                takes some five times as long
+                takes several times as long
   --json        report as JSON (format "` + Format + `")
 
 Exit status: 0 sound, 1 not sound, 2 could not be checked.
