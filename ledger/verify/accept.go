@@ -89,8 +89,9 @@ func (d *directory) accept(ctx context.Context, r *Report, cp *signed, opts Opti
 	return true
 }
 
-// groupSize is how many stretches are judged together, groupEnough how many
-// submissions: lines are hashed sixteen submissions at a time.
+// groupSize is how many stretches are judged together, groupEnough with how many
+// submissions fewer will do: lines are hashed together, of two large submissions
+// or of many small ones.
 const (
 	groupSize   = 2
 	groupEnough = 64
