@@ -32,11 +32,11 @@ func BenchmarkLarge(b *testing.B) {
 	r, g, dir := newDiskRig(b)
 	p := &load{rig: r, callers: 8, events: chain.MaxLines}
 	eventBytes := uint64(0)
-	// appendTo appends up to a size and returns, of the last four stages, the
-	// ratio to the bound, the rate, and the most memory between two of them:
-	// what Badger holds changes with what it has to do.
-	appendTo := func(size uint64) (ratio, rate, memory float64) {
-		var bounds, took []time.Duration
+	// appendTo appends up to a size and reports of the last four stages the
+	// ratio to the bound, the rate, the CPU time, and the most memory between two
+	// of them: what Badger holds changes with what it has to do.
+	appendTo := func(size uint64, name string) {
+		var bounds, took, cpu []time.Duration
 		var settledAt []float64
 		for p.ledger.Head().Size < size && !b.Failed() {
 			subs := p.make(stage / chain.MaxLines)
@@ -45,25 +45,23 @@ func BenchmarkLarge(b *testing.B) {
 					eventBytes += uint64(len(line))
 				}
 			}
-			g.sizes, p.took, p.latencies = g.sizes[:0], 0, p.latencies[:0]
+			g.sizes, p.took, p.cpu, p.latencies = g.sizes[:0], 0, 0, p.latencies[:0]
 			p.record(b, subs)
 			bound, _ := writeBound(b, dir, g.sizes)
-			bounds, took = append(bounds, bound), append(took, p.took)
+			bounds, took, cpu = append(bounds, bound), append(took, p.took), append(cpu, p.cpu)
 			settledAt = append(settledAt, settled(b))
 		}
-		bound, whole := sum(bounds[max(0, len(bounds)-4):]), sum(took[max(0, len(took)-4):])
-		rate = float64(min(len(took), 4)*stage) / whole.Seconds()
-		return bound.Seconds() / whole.Seconds(), rate, slices.Max(settledAt[max(0, len(settledAt)-4):])
+		last := max(0, len(took)-4)
+		events := float64(len(took[last:]) * stage)
+		whole := sum(took[last:]).Seconds()
+		b.ReportMetric(sum(bounds[last:]).Seconds()/whole, "of-bound-at-"+name)
+		b.ReportMetric(events/whole, "events/s-at-"+name)
+		b.ReportMetric(sum(cpu[last:]).Seconds()*1e6/events, "cpu-us/event-at-"+name)
+		b.ReportMetric(slices.Max(settledAt[last:]), "anon-MB-at-"+name)
 	}
 	for b.Loop() {
-		ratio, rate, memory := appendTo(small)
-		b.ReportMetric(ratio, "of-bound-at-1M")
-		b.ReportMetric(rate, "events/s-at-1M")
-		b.ReportMetric(memory, "anon-MB-at-1M")
-		ratio, rate, memory = appendTo(large)
-		b.ReportMetric(ratio, "of-bound-at-10M")
-		b.ReportMetric(rate, "events/s-at-10M")
-		b.ReportMetric(memory, "anon-MB-at-10M")
+		appendTo(small, "1M")
+		appendTo(large, "10M")
 		if err := p.ledger.Close(); err != nil {
 			b.Fatal(err)
 		}

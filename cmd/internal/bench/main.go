@@ -67,6 +67,8 @@ var suites = []suite{
 		{"append at 10 million entries: of write+fdatasync", "of-bound-at-10M", "as at 1 million"},
 		{"  events a second at 1 million entries", "events/s-at-1M", "as at 10 million"},
 		{"  events a second at 10 million entries", "events/s-at-10M", "as at 1 million"},
+		{"  CPU at 1 million entries, µs an event", "cpu-us/event-at-1M", "as at 10 million"},
+		{"  CPU at 10 million entries, µs an event", "cpu-us/event-at-10M", "as at 1 million"},
 		{"anonymous memory at 1 million entries, MB", "anon-MB-at-1M", "≤ 450, flat"},
 		{"anonymous memory at 10 million entries, MB", "anon-MB-at-10M", "≤ 450, flat"},
 		{"disk beyond the events, bytes an entry", "extra-B/entry", "≤ 240"},
