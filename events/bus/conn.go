@@ -103,6 +103,7 @@ const (
 	codeInsufficient = 10023 // no room on the broker's disk or under its limits
 	codeStoreFailed  = 10077 // the stream did not take the message: it is full
 	codeNotUnique    = 10100 // the work queue has a consumer already
+	codeNotMade      = 10012 // a consumer cannot be made
 )
 
 // hasCode reports whether the broker answered with one of these errors.

@@ -109,7 +109,8 @@ func (s *subscription) cancelled() {
 }
 
 // open makes a cursor at the first message of the queue. The broker allows one
-// on a work queue: ErrReplaced says that another subscription has it.
+// on a work queue: ErrReplaced says that another subscription has it, or removed
+// ours to have it before the broker had answered.
 func (s *subscription) open(ctx context.Context) error {
 	consumer, err := s.conn.js.CreateConsumer(ctx, s.stream, jetstream.ConsumerConfig{
 		Name: "cursor-" + rand.Text(), FilterSubject: s.topic,
@@ -117,7 +118,7 @@ func (s *subscription) open(ctx context.Context) error {
 		AckWait: redeliverWait, MaxAckPending: s.queue.maxCount,
 		MemoryStorage: true, InactiveThreshold: consumerIdle,
 	})
-	if hasCode(err, codeNotUnique) {
+	if hasCode(err, codeNotUnique) || removedMeanwhile(err) {
 		return ErrReplaced
 	}
 	if err != nil {
@@ -134,6 +135,14 @@ func (s *subscription) open(ctx context.Context) error {
 	s.consumer, s.reading = consumer, reading
 	s.mu.Unlock()
 	return nil
+}
+
+// removedMeanwhile says whether a cursor was made and removed before the broker
+// could tell of it. The code is that of every cursor that cannot be made; only
+// the text tells them apart.
+func removedMeanwhile(err error) bool {
+	var api *jetstream.APIError
+	return errors.As(err, &api) && api.ErrorCode == codeNotMade && api.Description == "consumer closed"
 }
 
 // read takes messages in, and opens a new cursor whenever the old one fails.
