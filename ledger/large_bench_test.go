@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
-	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -33,11 +32,9 @@ func BenchmarkLarge(b *testing.B) {
 	p := &load{rig: r, callers: 8, events: chain.MaxLines}
 	eventBytes := uint64(0)
 	// appendTo appends up to a size and returns of the last four stages the
-	// ratio to the bound, the rate, the CPU time, and the most memory between two
-	// of them: what Badger holds changes with what it has to do.
+	// ratio to the bound, the rate, the CPU time, and then the memory.
 	appendTo := func(size uint64) (ratio, rate, micros, memory float64) {
 		var bounds, took, cpu []time.Duration
-		var settledAt []float64
 		for p.ledger.Head().Size < size && !b.Failed() {
 			subs := p.make(stage / chain.MaxLines)
 			for _, s := range subs {
@@ -49,12 +46,11 @@ func BenchmarkLarge(b *testing.B) {
 			p.record(b, subs)
 			bound, _ := writeBound(b, dir, g.sizes)
 			bounds, took, cpu = append(bounds, bound), append(took, p.took), append(cpu, p.cpu)
-			settledAt = append(settledAt, settled(b))
 		}
 		last := max(0, len(took)-4)
 		events := float64(len(took[last:]) * stage)
 		whole := sum(took[last:]).Seconds()
-		return sum(bounds[last:]).Seconds() / whole, events / whole, sum(cpu[last:]).Seconds() * 1e6 / events, slices.Max(settledAt[last:])
+		return sum(bounds[last:]).Seconds() / whole, events / whole, sum(cpu[last:]).Seconds() * 1e6 / events, settled(b)
 	}
 	for b.Loop() {
 		ratio, rate, micros, memory := appendTo(small)

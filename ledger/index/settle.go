@@ -12,9 +12,10 @@ import (
 
 // A settled part stands in blocks of blockSlots slots, each with a checksum of
 // its number and its slots: what a disk loses or changes of it is an error, and
-// never an answer.
+// never an answer. A block is a line of the processor's cache: whoever comes to a
+// slot has fetched it anyway.
 const (
-	blockSlots = 127
+	blockSlots = 15
 	blockBytes = 4*blockSlots + 4
 )
 
@@ -73,7 +74,7 @@ func (x *Index) mapped(slots []uint32) ([]byte, error) {
 	if err := os.Remove(file.Name()); err != nil {
 		return nil, err
 	}
-	const some = 1024 // blocks written at once
+	const some = 4096 // blocks written at once
 	buf := make([]byte, 0, some*blockBytes)
 	n := uint32(0)
 	for block := range slices.Chunk(slots, blockSlots) {
