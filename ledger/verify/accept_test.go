@@ -171,16 +171,7 @@ func TestRun_QuickAndCarefulAgree(t *testing.T) {
 	for seed := range uint64(400) {
 		r := rand.New(rand.NewPCG(seed, 3))
 		l, dir, opts := randomBook(t, r)
-		quick := Run(context.Background(), Directory(dir), l.vkey, opts)
-		accepted := l.accepts(dir, opts)
-		opts.Careful = true
-		careful := Run(context.Background(), Directory(dir), l.vkey, opts)
-		if a, b := mustJSON(t, quick), mustJSON(t, careful); a != b {
-			t.Fatalf("seed %d: the quick way says\n%s\nthe careful way\n%s", seed, a, b)
-		}
-		if accepted != (careful.Verdict == Sound) {
-			t.Fatalf("seed %d: accepted %v, but %s\n%s", seed, accepted, careful.Verdict, mustJSON(t, careful))
-		}
+		accepted := l.agree(seed, dir, opts)
 		if accepted {
 			sound++
 		} else {
@@ -190,6 +181,23 @@ func TestRun_QuickAndCarefulAgree(t *testing.T) {
 	if sound < 100 || unsound < 100 {
 		t.Errorf("%d sound and %d unsound logs are no fair sample", sound, unsound)
 	}
+}
+
+// agree holds the two ways together, and says whether the quick one accepted.
+func (l *testLog) agree(seed uint64, dir string, opts Options) bool {
+	l.Helper()
+	quick := Run(context.Background(), Directory(dir), l.vkey, opts)
+	accepted := l.accepts(dir, opts)
+	opts.Careful = true
+	careful := Run(context.Background(), Directory(dir), l.vkey, opts)
+	a, b := mustJSON(l, quick), mustJSON(l, careful)
+	if a != b {
+		l.Fatalf("seed %d: the quick way says\n%s\nthe careful way\n%s", seed, a, b)
+	}
+	if accepted != (careful.Verdict == Sound) {
+		l.Fatalf("seed %d: accepted %v, but %s\n%s", seed, accepted, careful.Verdict, b)
+	}
+	return accepted
 }
 
 // accepts asks the quick way alone.
@@ -207,7 +215,7 @@ func (l *testLog) accepts(dir string, opts Options) bool {
 	return cp != nil && len(defects) == 0 && d.accept(context.Background(), &Report{Key: l.vkey}, cp, opts)
 }
 
-func mustJSON(t *testing.T, r *Report) string {
+func mustJSON(t testing.TB, r *Report) string {
 	t.Helper()
 	text, err := json.Marshal(r)
 	if err != nil {
