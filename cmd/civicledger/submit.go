@@ -9,9 +9,6 @@ import (
 	"io"
 	"iter"
 	"os"
-	"slices"
-	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -19,6 +16,7 @@ import (
 	"civicledger/events/bus"
 	"civicledger/ledger/chain"
 	"civicledger/ledger/keys"
+	"civicledger/ledger/verify"
 )
 
 // sending is how an agency's lines get on the bus.
@@ -154,35 +152,15 @@ func (s *sending) run(ctx context.Context, lines iter.Seq2[[]byte, error], out, 
 		},
 	})
 	writeErr = errors.Join(writeErr, closeReceipts())
+	if !s.skipBad {
+		left = nil // it stopped at the first: nobody can say yet which there are
+	}
 	s.summarise(progress, outcome{
 		Format: "civicledger delivery v1", Agency: s.agency, Origin: client.About().Origin,
 		Accepted: counts.Accepted, Recorded: counts.Recorded, Conflict: counts.Conflict, Refused: counts.Refused,
-		Without: s.leftOut(left),
+		Without: verify.ListLines(left),
 	})
 	return s.verdict(counts, err, writeErr)
-}
-
-// leftOut lists the lines that were left out, such as 17,40-42. If it stopped
-// at the first of them, nobody can say yet which there are.
-func (s *sending) leftOut(lines []int) string {
-	if !s.skipBad {
-		return ""
-	}
-	slices.Sort(lines)
-	lines = slices.Compact(lines) // one line may have several reasons
-	var ranges []string
-	for len(lines) > 0 {
-		n := 1
-		for n < len(lines) && lines[n] == lines[0]+n {
-			n++
-		}
-		text := strconv.Itoa(lines[0])
-		if n > 1 {
-			text += "-" + strconv.Itoa(lines[n-1])
-		}
-		ranges, lines = append(ranges, text), lines[n:]
-	}
-	return strings.Join(ranges, ",")
 }
 
 // verdict turns what became of the lines into an exit code.

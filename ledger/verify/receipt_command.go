@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -119,6 +120,24 @@ func parseLines(text string) ([]LineRange, error) {
 		out = append(out, r)
 	}
 	return out, nil
+}
+
+// ListLines writes lines of a file, from 1, as --without reads them.
+func ListLines(lines []int) string {
+	at := make([]int, len(lines))
+	for i, line := range lines {
+		at[i] = line - 1
+	}
+	slices.Sort(at)
+	var parts []string
+	for _, r := range rangesOf(slices.Compact(at)) {
+		if r.First == r.Last {
+			parts = append(parts, strconv.Itoa(r.First))
+		} else {
+			parts = append(parts, fmt.Sprintf("%d-%d", r.First, r.Last))
+		}
+	}
+	return strings.Join(parts, ",")
 }
 
 // tellNowAndThen tells how far a long check is, every two seconds.
