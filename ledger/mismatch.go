@@ -3,13 +3,16 @@ package ledger
 import (
 	"errors"
 	"fmt"
+	"slices"
+
+	"civicledger/ledger/chain"
 )
 
-// Mismatch is why a ledger stopped that found stored bytes which are not what
-// was signed. It wraps ErrDamaged. Nothing is signed after it; what stands
-// elsewhere may still be read.
+// Mismatch says that stored bytes are not what was signed. A served ledger
+// stops with the first that anybody finds: nothing is signed after it, and what
+// stands elsewhere is still read. It wraps ErrDamaged.
 type Mismatch struct {
-	Found  string // by whom: the near walk, the far walk, a reader
+	Found  string // by whom: the near walk, the far walk, a reader, …
 	Damage Damage // Damage.File is empty where the place is not known
 	// Index says that no entry is wrong but a file of the index, which can be made
 	// again; Damage has only the reason then.
@@ -40,14 +43,21 @@ const (
 	byNear   = "the self-audit's near walk"
 	byFar    = "the self-audit's far walk"
 	byReader = "a reader"
+	byStart  = "the start"
+	bySurvey = "a survey of the whole book"
+	bySender = "a submission that was sent again"
+	byProof  = "a proof"
 )
 
-// mismatchOf turns an error of a Store about wrong bytes into a Mismatch, with
-// the entries that the Store names, or the one at which the read began.
+// mismatchOf turns an error about wrong bytes into a Mismatch, with the entries
+// that the Store names, or the one at which the read began.
 func mismatchOf(found string, at uint64, err error) *Mismatch {
 	var m *Mismatch
 	if errors.As(err, &m) {
 		return m
+	}
+	if errors.Is(err, ErrIndex) {
+		return &Mismatch{Found: found, Damage: Damage{Reason: err.Error()}, Index: true}
 	}
 	var named interface{ Damages() []Damage }
 	if errors.As(err, &named) && len(named.Damages()) > 0 {
@@ -56,9 +66,156 @@ func mismatchOf(found string, at uint64, err error) *Mismatch {
 	return &Mismatch{Found: found, Damage: Damage{First: at, Last: at, Reason: err.Error()}}
 }
 
-// condemn stops a ledger whose stored bytes are not what was signed.
-func (l *Ledger) condemn(m *Mismatch) {
+// maxPlaces bounds the places of a record: more are not listed.
+const maxPlaces = 1000
+
+// Damaged is all that a ledger knows of stored bytes that are not what was
+// signed, whoever found it. It wraps ErrDamaged and never changes.
+type Damaged struct {
+	Found []*Mismatch // by place, without overlaps: first entries, then the index; not empty
+}
+
+// Error says the first place, and how many more there are.
+func (d *Damaged) Error() string {
+	if n := len(d.Found) - 1; n > 0 {
+		return fmt.Sprintf("%v (and %d more places)", d.Found[0], n)
+	}
+	return d.Found[0].Error()
+}
+
+// Unwrap makes it one of ErrDamaged.
+func (d *Damaged) Unwrap() error { return ErrDamaged }
+
+// Entries returns the first and the last entry that cannot be read as signed,
+// and how many there are; 0 where only the index is damaged.
+func (d *Damaged) Entries() (first, last, count uint64) {
+	for _, m := range d.Found {
+		if m.Index {
+			break
+		}
+		last = m.Damage.Last
+		count += last - m.Damage.First + 1
+	}
+	return d.Found[0].Damage.First, last, count
+}
+
+func (d *Damaged) knows(m *Mismatch) bool {
+	return d != nil && slices.ContainsFunc(d.Found, func(old *Mismatch) bool {
+		return old.Index == m.Index && old.Damage.First <= m.Damage.First && old.Damage.Last >= m.Damage.Last
+	})
+}
+
+// at returns what is known of the entries from first to last; nil if nothing is.
+func (d *Damaged) at(first, last uint64) *Mismatch {
+	if d == nil {
+		return nil
+	}
+	i := slices.IndexFunc(d.Found, func(m *Mismatch) bool { return !m.Index && m.Damage.Last >= first })
+	if i < 0 || d.Found[i].Damage.First > last {
+		return nil
+	}
+	return d.Found[i]
+}
+
+// with returns the record with one more place. Places that overlap become one,
+// with the words of the first that was found.
+func (d *Damaged) with(m *Mismatch) *Damaged {
+	next := &Damaged{}
+	if d == nil {
+		d = next
+	}
+	for _, old := range d.Found {
+		if old.Index != m.Index || (!m.Index && (old.Damage.Last < m.Damage.First || old.Damage.First > m.Damage.Last)) {
+			next.Found = append(next.Found, old)
+			continue
+		}
+		both := *old
+		both.Damage.First, both.Damage.Last = min(old.Damage.First, m.Damage.First), max(old.Damage.Last, m.Damage.Last)
+		m = &both
+	}
+	i := slices.IndexFunc(next.Found, func(old *Mismatch) bool { return old.Index || old.Damage.First > m.Damage.First })
+	if m.Index || i < 0 {
+		i = len(next.Found)
+	}
+	if len(next.Found) >= maxPlaces {
+		return d
+	}
+	next.Found = slices.Insert(next.Found, i, m)
+	return next
+}
+
+// Damaged returns what is known to be damaged; nil if nothing is.
+func (l *Ledger) Damaged() *Damaged { return l.damaged.Load() }
+
+// note adds a place to the record, unless it is there.
+func (l *Ledger) note(m *Mismatch) {
+	l.noting.Lock()
+	defer l.noting.Unlock()
+	before := l.damaged.Load()
+	if before.knows(m) {
+		return
+	}
+	l.log.Error("stored bytes are not what was signed", "cause", m)
+	l.damaged.Store(before.with(m))
+	if before == nil {
+		close(l.hurt)
+	}
+}
+
+// condemn is what everybody does who finds that stored bytes are not what was
+// signed: it becomes part of the record, and nothing is recorded any more.
+func (l *Ledger) condemn(m *Mismatch) error {
+	l.note(m)
 	if !l.readOnly {
 		l.stop(m)
+	}
+	return m
+}
+
+// survey waits until damage is known, and then reads the whole book once, so
+// that the record has all of it. An entry that can be read is held against its
+// hash in the signed tree. A served book that is only read has no self-audit:
+// there the survey begins at once.
+func (l *Ledger) survey(atOnce bool) {
+	if !atOnce {
+		select {
+		case <-l.hurt:
+		case <-l.quit:
+			return
+		}
+	}
+	v := l.current.Load()
+	signed := v.leaves(l)
+	for at := uint64(0); at < v.head.Size; at++ { // behind what cannot be read
+		for c, err := range l.Commits(at) {
+			select {
+			case <-l.quit:
+				return
+			default:
+			}
+			if err != nil {
+				break // what cannot be read, for whatever reason, is passed
+			}
+			l.hold(c, signed)
+			at = c.Head.Size
+		}
+		if m := l.damaged.Load().at(at, at); m != nil {
+			at = m.Damage.Last
+		}
+	}
+}
+
+// hold compares the entries of a commit with the hashes of the signed tree.
+func (l *Ledger) hold(c *Commit, signed func(uint64) (chain.Hash, error)) {
+	for i, entry := range c.Entries {
+		index := c.Prev.Size + uint64(i)
+		leaf, err := signed(index)
+		if errors.Is(err, ErrIndex) {
+			_ = l.condemn(mismatchOf(bySurvey, index, err))
+		}
+		if err == nil && leaf != l.suite.Leaf(entry) {
+			w := walk{found: bySurvey}
+			_ = l.condemn(mismatchOf(bySurvey, index, w.mismatch(l, index, "its hash is not the one of the signed tree")))
+		}
 	}
 }

@@ -12,25 +12,57 @@ import (
 
 // Commits yields whole commits in order, beginning with the one that holds the
 // entry with index from, as far as they were durable and signed at the time of
-// the call. The bytes are valid until the next iteration.
+// the call. The bytes are valid until the next iteration. It ends with the first
+// entry that cannot be read as signed, which the error names; from behind it the
+// rest is yielded. A commit is cut short before an entry that only its hash gives
+// away.
 func (l *Ledger) Commits(from uint64) iter.Seq2[*Commit, error] {
-	size := l.Head().Size
+	v := l.current.Load()
 	return func(yield func(*Commit, error) bool) {
-		if from >= size {
+		at := from
+		if at >= v.head.Size {
 			return
 		}
 		for c, err := range l.store.Commits(from) {
-			if err == nil && c.Prev.Size >= size {
+			if err == nil && c.Prev.Size >= v.head.Size {
 				return
 			}
 			if errors.Is(err, ErrDamaged) {
-				l.condemn(mismatchOf(byReader, from, err))
+				err = l.condemn(mismatchOf(byReader, at, err))
 			}
-			if !yield(c, err) || err != nil {
+			if err == nil {
+				c, err = l.unharmed(v, c, at)
+			}
+			if (c != nil && !yield(c, nil)) || (err != nil && !yield(nil, err)) || err != nil {
 				return
 			}
+			at = c.Head.Size
+		}
+		if at < v.head.Size { // only where the end of the book is gone
+			yield(nil, l.condemn(&Mismatch{Found: byReader, Damage: Damage{First: at, Last: v.head.Size - 1, Reason: "the book ends before it"}}))
 		}
 	}
+}
+
+// unharmed returns a commit as far as its entries, from one on, are what was
+// signed. Only those are looked at that somebody found to be wrong.
+func (l *Ledger) unharmed(v *view, c *Commit, from uint64) (*Commit, error) {
+	m := l.Damaged().at(max(from, c.Prev.Size), c.Head.Size-1)
+	if m == nil {
+		return c, nil
+	}
+	for index := max(from, c.Prev.Size, m.Damage.First); index < c.Head.Size && index <= m.Damage.Last; index++ {
+		if leaf, err := leafOf(l, v, index); err == nil && leaf == l.suite.Leaf(c.Entries[index-c.Prev.Size]) {
+			continue
+		}
+		if index == max(from, c.Prev.Size) {
+			return nil, m
+		}
+		cut := *c
+		cut.Head, cut.Entries = chain.Head{Size: index}, c.Entries[:index-c.Prev.Size]
+		return &cut, m
+	}
+	return c, nil
 }
 
 // Grown returns a channel that is closed once Head().Size is greater than
@@ -71,7 +103,8 @@ func (l *Ledger) Find(key chain.EventKey) (index uint64, ok bool, err error) {
 }
 
 // Timeline returns up to limit indexes of entries that name the subject token
-// anywhere in their line, ascending, beginning at from.
+// anywhere in their line, ascending, beginning at from. The error wraps
+// ErrDamaged, beside what was found, where an entry that is lost may name it too.
 func (l *Ledger) Timeline(subject string, from uint64, limit int) ([]uint64, error) {
 	// What moves from the lag to the index meanwhile is seen twice, not missed.
 	recent := l.lag.timeline(subject, from)
@@ -86,6 +119,9 @@ func (l *Ledger) Timeline(subject string, from uint64, limit int) ([]uint64, err
 	for len(at) > 0 && at[len(at)-1] >= size {
 		at = at[:len(at)-1]
 	}
+	if l.unindexed {
+		return at[:min(len(at), limit)], l.Damaged()
+	}
 	return at[:min(len(at), limit)], nil
 }
 
@@ -95,7 +131,8 @@ func (l *Ledger) Tile(level int, n uint64, width int) ([]chain.Hash, error) {
 }
 
 // readTile reads tiles of the tree of v: full ones from the index or what it
-// lacks yet, the right edge from the tree itself.
+// lacks yet, the right edge from the tree itself. Of a tree that is not the one
+// that was signed only the index has hashes.
 func (v *view) readTile(l *Ledger) func(level int, n uint64, width int) ([]chain.Hash, error) {
 	return func(level int, n uint64, width int) ([]chain.Hash, error) {
 		if level < 0 || level > 7 || width < 1 || width > chain.TileWidth {
@@ -105,13 +142,16 @@ func (v *view) readTile(l *Ledger) func(level int, n uint64, width int) ([]chain
 		if n >= 1<<55 || n*chain.TileWidth+uint64(width) > have {
 			return nil, fmt.Errorf("tile %d/%d of width %d: %w", level, n, width, ErrNotThere)
 		}
-		if n == have/chain.TileWidth {
+		if n == have/chain.TileWidth && !v.lost {
 			return v.tree.Partial(level)[:width], nil
 		}
-		if hashes := l.lag.tile(level, n); hashes != nil {
+		if hashes := l.lag.tile(level, n); hashes != nil && !v.lost {
 			return hashes[:width], nil
 		}
 		hashes, err := l.index.Tile(level, n)
+		if err != nil && v.lost {
+			err = fmt.Errorf("its hashes are lost with entries: %w", l.Damaged())
+		}
 		if err != nil {
 			return nil, fmt.Errorf("tile %d/%d: %w", level, n, err)
 		}

@@ -22,7 +22,6 @@ type recovery struct {
 	indexed    uint64 // entries the index has
 	batch      *IndexBatch
 	lagging    bool // what the index lacks goes to the lag, not to the index
-	begun      bool // tree and roster are those up to from
 	progress   func(done, total uint64)
 }
 
@@ -45,13 +44,12 @@ func (l *Ledger) recover(ctx context.Context, cfg Config) error {
 		return fmt.Errorf("the index holds %d entries, the book only %d: the book is not the one that was signed; put back the newest copy of it", r.indexed, head.Size)
 	}
 	if l.readOnly {
-		// Less than the checkpoint signs where the end is damaged.
-		r.until, r.indexed = min(checkpoint.Size, head.Size), min(r.indexed, head.Size)
+		r.until = checkpoint.Size
 		l.lag.close() // it keeps all that the index lacks, without bound
-		if err := r.runBeforeDamage(ctx); err != nil {
+		if err := r.runForReading(ctx); err != nil {
 			return err
 		}
-		l.current.Store(&view{head: l.seq.head, tree: l.seq.tree, roster: l.seq.roster, checkpoint: stored})
+		r.showForReading(stored)
 		return nil
 	}
 	if err := r.run(ctx); err != nil {
@@ -85,39 +83,12 @@ func (l *Ledger) storedCheckpoint(verifier note.Verifier, head chain.Head) ([]by
 	return stored, c, nil
 }
 
-// runBeforeDamage reads what stands before the first damage, for a ledger that
-// is only read: the book may end before its checkpoint and before the index.
-func (r *recovery) runBeforeDamage(ctx context.Context) error {
-	l := r.l
-	err := r.run(ctx)
-	if errors.Is(err, ErrDamaged) && !r.begun {
-		// The damage lies before where the index has everything, or where the
-		// roster is listed from: what stands is read from the beginning.
-		r.indexed, l.seq = 0, sequencer{stored: l.seq.stored}
-		err = r.run(ctx)
-	}
-	size := l.seq.head.Size
-	if err == nil && size < r.checkpoint.Size {
-		err = fmt.Errorf("%w: it ends at %d", ErrDamaged, size)
-	}
-	if errors.Is(err, ErrDamaged) && size > 0 {
-		l.log.Warn("reading only what stands before the damage", "entries", size, "of", r.checkpoint.Size, "cause", err)
-		l.unreadable = err
-		return nil
-	}
-	return err
-}
-
 func (r *recovery) run(ctx context.Context) error {
 	l := r.l
-	r.from = min(r.indexed, r.checkpoint.Size) &^ (chain.TileWidth - 1)
-	if r.from == r.until && r.from > 0 {
-		r.from -= chain.TileWidth // so that there is a commit to take the head from
-	}
+	r.from = r.firstLeaf()
 	if err := r.begin(); err != nil {
 		return err
 	}
-	r.begun = true
 	for c, err := range l.store.Commits(r.from) {
 		if err == nil {
 			err = ctx.Err()
@@ -139,6 +110,16 @@ func (r *recovery) run(ctx context.Context) error {
 		return fmt.Errorf("%w: it ends at %d, its head is %d", ErrDamaged, l.seq.head.Size, r.until)
 	}
 	return r.flush()
+}
+
+// firstLeaf is the first leaf that the index does not have in a full tile, but
+// before the end, so that there is a commit to take the head from.
+func (r *recovery) firstLeaf() uint64 {
+	from := min(r.indexed, r.checkpoint.Size) &^ (chain.TileWidth - 1)
+	if from == r.until && from > 0 {
+		from -= chain.TileWidth
+	}
+	return from
 }
 
 // begin loads the tree up to from and the roster up to the commit that holds
@@ -284,13 +265,13 @@ func (r *recovery) replay(c *Commit) error {
 	if c.Head.Size != c.Prev.Size+uint64(len(c.Entries)) || c.Head.Last != leaves[len(leaves)-1] || c.Recorded < l.seq.recorded {
 		return fmt.Errorf("%w: its head is not that of its entries", ErrDamaged)
 	}
-	if err := r.submissions(c); err != nil {
+	if err := r.submissions(c); err != nil && !r.holed() {
 		return err
 	}
 	skip := min(max(l.seq.tree.Size(), c.Prev.Size)-c.Prev.Size, uint64(len(leaves)))
 	growth := l.seq.tree.Grow(leaves[skip:])
 	l.seq.head, l.seq.tree, l.seq.recorded = c.Head, growth.Tree, c.Recorded
-	if c.Head.Size == r.checkpoint.Size && growth.Tree.Root() != r.checkpoint.Root {
+	if c.Head.Size == r.checkpoint.Size && growth.Tree.Root() != r.checkpoint.Root && !r.holed() {
 		return fmt.Errorf("%w: the first %d entries are not those that the checkpoint signs", ErrDamaged, r.checkpoint.Size)
 	}
 	return r.toIndex(c, keys, growth.Full)

@@ -24,6 +24,15 @@ var (
 	ErrClosed = errors.New("closed")
 )
 
+// ErrIndex is wrapped by errors of an Index whose files are not what was
+// written. It is one of ErrDamaged; no entry is wrong.
+var ErrIndex error = indexDamaged{}
+
+type indexDamaged struct{}
+
+func (indexDamaged) Error() string { return "the index is damaged" }
+func (indexDamaged) Unwrap() error { return ErrDamaged }
+
 // Damage names entries that can no longer be read as written.
 type Damage struct {
 	First, Last uint64 // indexes; Last is the best known bound
@@ -57,7 +66,7 @@ type Store interface {
 	// the entry with index from, up to the head at the time of the call. The
 	// bytes are valid until the next iteration. Every checksum is checked; the
 	// iteration ends with the first error, which wraps ErrDamaged where bytes
-	// are wrong.
+	// are wrong. Damage that lies before from is passed: see DamageTeller.
 	Commits(from uint64) iter.Seq2[*Commit, error]
 	// Checkpoint returns the newest stored checkpoint, nil if there is none.
 	Checkpoint() ([]byte, error)
@@ -68,6 +77,12 @@ type Store interface {
 	Sync() error
 	// Close syncs and releases everything; it may be called twice.
 	Close() error
+}
+
+// DamageTeller is what a Store may do beside its contract: tell of damage that a
+// reader passes on the way to what it wants.
+type DamageTeller interface {
+	OnDamage(tell func(Damage))
 }
 
 // IndexBatch is what one or more whole commits add to an Index, in order.

@@ -11,7 +11,11 @@ import (
 var (
 	_ ledger.CacheDropper = (*Book)(nil)
 	_ ledger.Locator      = (*Book)(nil)
+	_ ledger.DamageTeller = (*Book)(nil)
 )
+
+// OnDamage implements ledger.DamageTeller.
+func (b *Book) OnDamage(tell func(ledger.Damage)) { b.tell.Store(&tell) }
 
 // at returns the segment that holds an entry, and the last mark before it; nil
 // if the book is empty.

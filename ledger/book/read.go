@@ -14,8 +14,8 @@ import (
 
 // Commits implements ledger.Store. Finding the place takes the segment by its
 // name and the frame by a mark; a segment that was not read yet is walked
-// once from its beginning. A book opened read-only passes damage that lies
-// before from; otherwise the first damage on the way ends the iteration.
+// once from its beginning. Damage that lies before from is told (OnDamage) and
+// passed; the first behind it ends the iteration.
 func (b *Book) Commits(from uint64) iter.Seq2[*ledger.Commit, error] {
 	return func(yield func(*ledger.Commit, error) bool) {
 		if err := b.stopped(); err != nil {
@@ -102,16 +102,18 @@ func (r *reader) header(s *segment, w *walker, file *os.File, from int64) error 
 	}
 	h, err := frame.ReadSegmentHeader(file)
 	if errors.Is(err, frame.ErrFrame) || (err == nil && h != s.header) {
-		return damaged(w.damage(0, "the segment's header is not the one that was written"))
+		d := w.damage(0, "the segment's header is not the one that was written")
+		if r.from > s.first { // its frames are whole
+			r.pass(d)
+			return nil
+		}
+		return damaged(d)
 	}
 	return err
 }
 
 // ended judges a segment whose frames do not reach the next one.
 func (r *reader) ended(w *walker, offset int64, next uint64) (bool, error) {
-	if !r.started && r.from >= next && r.book.options.ReadOnly {
-		return true, nil
-	}
 	d := r.passed
 	if d == nil {
 		d = w.damage(offset, "the segment ends before its last entry")
@@ -119,7 +121,19 @@ func (r *reader) ended(w *walker, offset int64, next uint64) (bool, error) {
 	if next > d.First {
 		d.Last = max(d.Last, next-1)
 	}
+	if !r.started && r.from >= next {
+		r.pass(d)
+		return true, nil
+	}
 	return false, damaged(d)
+}
+
+// pass goes on behind damage.
+func (r *reader) pass(d *ledger.Damage) {
+	r.passed = d
+	if tell := r.book.tell.Load(); tell != nil && d.Last < r.from {
+		(*tell)(*d)
+	}
 }
 
 // step yields a frame that is wanted, and passes one that is not.
@@ -129,10 +143,10 @@ func (r *reader) step(s *segment, w *walker, st step) (bool, error) {
 			r.passed = d
 			return true, nil
 		}
-		if r.started || !r.book.options.ReadOnly {
+		if r.started {
 			return false, damaged(d)
 		}
-		r.passed = d
+		r.pass(d)
 		return true, nil
 	}
 	f := st.frame
