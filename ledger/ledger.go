@@ -172,7 +172,7 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 	if err := l.recover(ctx, cfg); err != nil {
 		return nil, fmt.Errorf("open ledger: %w", err)
 	}
-	if s, ok := l.store.(DamageTeller); ok {
+	if s, ok := l.store.(interface{ OnDamage(func(Damage)) }); ok {
 		s.OnDamage(func(d Damage) { _ = l.condemn(&Mismatch{Found: byReader, Damage: d}) })
 	}
 	l.work.Go(func() { l.survey(l.readOnly && cfg.Audit.Rate > 0) })

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-
-	"civicledger/ledger/chain"
 )
 
 // Mismatch says that stored bytes are not what was signed. A served ledger
@@ -45,7 +43,6 @@ const (
 	byReader = "a reader"
 	byStart  = "the start"
 	bySurvey = "a survey of the whole book"
-	bySender = "a submission that was sent again"
 	byProof  = "a proof"
 )
 
@@ -86,61 +83,55 @@ func (d *Damaged) Error() string {
 // Unwrap makes it one of ErrDamaged.
 func (d *Damaged) Unwrap() error { return ErrDamaged }
 
-// Entries returns the first and the last entry that cannot be read as signed,
-// and how many there are; 0 where only the index is damaged.
+// Entries returns the first and the last entry that are known not to be as
+// signed, and how many are; 0 where only the index is damaged.
 func (d *Damaged) Entries() (first, last, count uint64) {
 	for _, m := range d.Found {
-		if m.Index {
-			break
+		if !m.Index {
+			last = m.Damage.Last
+			count += last - m.Damage.First + 1
 		}
-		last = m.Damage.Last
-		count += last - m.Damage.First + 1
 	}
 	return d.Found[0].Damage.First, last, count
 }
 
-func (d *Damaged) knows(m *Mismatch) bool {
-	return d != nil && slices.ContainsFunc(d.Found, func(old *Mismatch) bool {
-		return old.Index == m.Index && old.Damage.First <= m.Damage.First && old.Damage.Last >= m.Damage.Last
-	})
-}
-
-// at returns what is known of the entries from first to last; nil if nothing is.
-func (d *Damaged) at(first, last uint64) *Mismatch {
-	if d == nil {
-		return nil
-	}
-	i := slices.IndexFunc(d.Found, func(m *Mismatch) bool { return !m.Index && m.Damage.Last >= first })
-	if i < 0 || d.Found[i].Damage.First > last {
-		return nil
-	}
-	return d.Found[i]
-}
-
-// with returns the record with one more place. Places that overlap become one,
-// with the words of the first that was found.
-func (d *Damaged) with(m *Mismatch) *Damaged {
-	next := &Damaged{}
-	if d == nil {
-		d = next
-	}
-	for _, old := range d.Found {
-		if old.Index != m.Index || (!m.Index && (old.Damage.Last < m.Damage.First || old.Damage.First > m.Damage.Last)) {
-			next.Found = append(next.Found, old)
-			continue
+// at returns what is known of an entry; nil if nothing is.
+func (d *Damaged) at(index uint64) *Mismatch {
+	if d != nil {
+		for _, m := range d.Found {
+			if !m.Index && m.Damage.First <= index && index <= m.Damage.Last {
+				return m
+			}
 		}
-		both := *old
-		both.Damage.First, both.Damage.Last = min(old.Damage.First, m.Damage.First), max(old.Damage.Last, m.Damage.Last)
-		m = &both
 	}
-	i := slices.IndexFunc(next.Found, func(old *Mismatch) bool { return old.Index || old.Damage.First > m.Damage.First })
-	if m.Index || i < 0 {
+	return nil
+}
+
+// with returns the record with one more place. Places that overlap are one, in
+// the words of the first; nil if there is nothing new.
+func (d *Damaged) with(m *Mismatch) *Damaged {
+	one, known := *m, false
+	next := &Damaged{}
+	if d != nil {
+		next.Found = slices.DeleteFunc(slices.Clone(d.Found), func(old *Mismatch) bool {
+			first, last := min(old.Damage.First, one.Damage.First), max(old.Damage.Last, one.Damage.Last)
+			if old.Index != one.Index || old.Damage.First > one.Damage.Last || old.Damage.Last < one.Damage.First {
+				return false
+			}
+			known = known || (old.Damage.First == first && old.Damage.Last == last)
+			one = *old
+			one.Damage.First, one.Damage.Last = first, last
+			return true
+		})
+	}
+	if known || len(next.Found) == maxPlaces {
+		return nil
+	}
+	i := slices.IndexFunc(next.Found, func(old *Mismatch) bool { return old.Index || old.Damage.First > one.Damage.First })
+	if i < 0 || one.Index {
 		i = len(next.Found)
 	}
-	if len(next.Found) >= maxPlaces {
-		return d
-	}
-	next.Found = slices.Insert(next.Found, i, m)
+	next.Found = slices.Insert(next.Found, i, &one)
 	return next
 }
 
@@ -152,11 +143,12 @@ func (l *Ledger) note(m *Mismatch) {
 	l.noting.Lock()
 	defer l.noting.Unlock()
 	before := l.damaged.Load()
-	if before.knows(m) {
+	after := before.with(m)
+	if after == nil {
 		return
 	}
 	l.log.Error("stored bytes are not what was signed", "cause", m)
-	l.damaged.Store(before.with(m))
+	l.damaged.Store(after)
 	if before == nil {
 		close(l.hurt)
 	}
@@ -173,9 +165,8 @@ func (l *Ledger) condemn(m *Mismatch) error {
 }
 
 // survey waits until damage is known, and then reads the whole book once, so
-// that the record has all of it. An entry that can be read is held against its
-// hash in the signed tree. A served book that is only read has no self-audit:
-// there the survey begins at once.
+// that the record has all of it. A served book that is only read has no
+// self-audit: there it begins at once.
 func (l *Ledger) survey(atOnce bool) {
 	if !atOnce {
 		select {
@@ -184,38 +175,20 @@ func (l *Ledger) survey(atOnce bool) {
 			return
 		}
 	}
-	v := l.current.Load()
-	signed := v.leaves(l)
-	for at := uint64(0); at < v.head.Size; at++ { // behind what cannot be read
-		for c, err := range l.Commits(at) {
+	for at := uint64(0); at < l.Head().Size; at++ { // behind what cannot be read
+		for c, err := range l.commits(at, true) {
 			select {
 			case <-l.quit:
 				return
 			default:
 			}
 			if err != nil {
-				break // what cannot be read, for whatever reason, is passed
+				break
 			}
-			l.hold(c, signed)
 			at = c.Head.Size
 		}
-		if m := l.damaged.Load().at(at, at); m != nil {
+		if m := l.Damaged().at(at); m != nil {
 			at = m.Damage.Last
-		}
-	}
-}
-
-// hold compares the entries of a commit with the hashes of the signed tree.
-func (l *Ledger) hold(c *Commit, signed func(uint64) (chain.Hash, error)) {
-	for i, entry := range c.Entries {
-		index := c.Prev.Size + uint64(i)
-		leaf, err := signed(index)
-		if errors.Is(err, ErrIndex) {
-			_ = l.condemn(mismatchOf(bySurvey, index, err))
-		}
-		if err == nil && leaf != l.suite.Leaf(entry) {
-			w := walk{found: bySurvey}
-			_ = l.condemn(mismatchOf(bySurvey, index, w.mismatch(l, index, "its hash is not the one of the signed tree")))
 		}
 	}
 }

@@ -13,11 +13,15 @@ import (
 // Commits yields whole commits in order, beginning with the one that holds the
 // entry with index from, as far as they were durable and signed at the time of
 // the call. The bytes are valid until the next iteration. It ends with the first
-// entry that cannot be read as signed, which the error names; from behind it the
-// rest is yielded. A commit is cut short before an entry that only its hash gives
-// away.
-func (l *Ledger) Commits(from uint64) iter.Seq2[*Commit, error] {
+// entry that cannot be read as signed, which the error names; a commit is cut
+// short before an entry that only its hash gives away.
+func (l *Ledger) Commits(from uint64) iter.Seq2[*Commit, error] { return l.commits(from, false) }
+
+// commits does that, and holds every entry against its hash if it is to: else
+// only those that somebody found to be wrong.
+func (l *Ledger) commits(from uint64, all bool) iter.Seq2[*Commit, error] {
 	v := l.current.Load()
+	signed := v.leaves(l)
 	return func(yield func(*Commit, error) bool) {
 		at := from
 		if at >= v.head.Size {
@@ -29,9 +33,8 @@ func (l *Ledger) Commits(from uint64) iter.Seq2[*Commit, error] {
 			}
 			if errors.Is(err, ErrDamaged) {
 				err = l.condemn(mismatchOf(byReader, at, err))
-			}
-			if err == nil {
-				c, err = l.unharmed(v, c, at)
+			} else if err == nil && (all || l.Damaged() != nil) {
+				c, err = l.unharmed(c, at, signed, all)
 			}
 			if (c != nil && !yield(c, nil)) || (err != nil && !yield(nil, err)) || err != nil {
 				return
@@ -45,22 +48,26 @@ func (l *Ledger) Commits(from uint64) iter.Seq2[*Commit, error] {
 }
 
 // unharmed returns a commit as far as its entries, from one on, are what was
-// signed. Only those are looked at that somebody found to be wrong.
-func (l *Ledger) unharmed(v *view, c *Commit, from uint64) (*Commit, error) {
-	m := l.Damaged().at(max(from, c.Prev.Size), c.Head.Size-1)
-	if m == nil {
-		return c, nil
-	}
-	for index := max(from, c.Prev.Size, m.Damage.First); index < c.Head.Size && index <= m.Damage.Last; index++ {
-		if leaf, err := leafOf(l, v, index); err == nil && leaf == l.suite.Leaf(c.Entries[index-c.Prev.Size]) {
+// signed.
+func (l *Ledger) unharmed(c *Commit, from uint64, signed func(uint64) (chain.Hash, error), all bool) (*Commit, error) {
+	first := max(from, c.Prev.Size)
+	for index := first; index < c.Head.Size; index++ {
+		m := l.Damaged().at(index)
+		if m == nil && !all {
 			continue
 		}
-		if index == max(from, c.Prev.Size) {
-			return nil, m
+		leaf, err := signed(index)
+		if (err == nil && leaf == l.suite.Leaf(c.Entries[index-c.Prev.Size])) || (err != nil && m == nil) {
+			continue
+		}
+		w := walk{found: bySurvey}
+		err = l.condemn(mismatchOf(bySurvey, index, w.mismatch(l, index, "its hash is not the one of the signed tree")))
+		if index == first {
+			return nil, err
 		}
 		cut := *c
 		cut.Head, cut.Entries = chain.Head{Size: index}, c.Entries[:index-c.Prev.Size]
-		return &cut, m
+		return &cut, err
 	}
 	return c, nil
 }

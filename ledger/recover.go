@@ -9,6 +9,7 @@ import (
 
 	"civicledger/ledger/chain"
 	"civicledger/ledger/roster"
+	"civicledger/ledger/suite"
 )
 
 // recovery brings the sequencer's state up to what the store holds. It reads
@@ -46,10 +47,11 @@ func (l *Ledger) recover(ctx context.Context, cfg Config) error {
 	if l.readOnly {
 		r.until = checkpoint.Size
 		l.lag.close() // it keeps all that the index lacks, without bound
-		if err := r.runForReading(ctx); err != nil {
+		if err := r.run(ctx); err != nil {
 			return err
 		}
-		r.showForReading(stored)
+		lost := l.seq.tree.Root() != checkpoint.Root
+		l.current.Store(&view{head: l.seq.head, tree: l.seq.tree, roster: l.seq.roster, checkpoint: stored, lost: lost})
 		return nil
 	}
 	if err := r.run(ctx); err != nil {
@@ -85,26 +87,18 @@ func (l *Ledger) storedCheckpoint(verifier note.Verifier, head chain.Head) ([]by
 
 func (r *recovery) run(ctx context.Context) error {
 	l := r.l
-	r.from = r.firstLeaf()
+	r.from = min(r.indexed, r.checkpoint.Size) &^ (chain.TileWidth - 1)
+	if r.from == r.until && r.from > 0 {
+		r.from -= chain.TileWidth // so that there is a commit to take the head from
+	}
 	if err := r.begin(); err != nil {
 		return err
 	}
-	for c, err := range l.store.Commits(r.from) {
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err != nil {
-			return err
-		}
-		if l.seq.head.Size >= r.until {
-			break
-		}
-		if err := r.replay(c); err != nil {
-			return fmt.Errorf("replay commit at %d: %w", c.Prev.Size, err)
-		}
-		if r.progress != nil {
-			r.progress(l.seq.head.Size, r.until)
-		}
+	if l.readOnly {
+		return r.around(ctx)
+	}
+	if err := r.takeFrom(ctx, r.from); err != nil {
+		return err
 	}
 	if l.seq.head.Size != r.until {
 		return fmt.Errorf("%w: it ends at %d, its head is %d", ErrDamaged, l.seq.head.Size, r.until)
@@ -112,33 +106,57 @@ func (r *recovery) run(ctx context.Context) error {
 	return r.flush()
 }
 
-// firstLeaf is the first leaf that the index does not have in a full tile, but
-// before the end, so that there is a commit to take the head from.
-func (r *recovery) firstLeaf() uint64 {
-	from := min(r.indexed, r.checkpoint.Size) &^ (chain.TileWidth - 1)
-	if from == r.until && from > 0 {
-		from -= chain.TileWidth
+// takeFrom takes commits over, up to the last or one that is not as it must be.
+func (r *recovery) takeFrom(ctx context.Context, from uint64) error {
+	l := r.l
+	for c, err := range l.store.Commits(from) {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil || l.seq.head.Size >= r.until {
+			return err
+		}
+		if l.readOnly {
+			r.pass(c.Prev)
+		}
+		if err := r.replay(c); err != nil {
+			if l.readOnly {
+				r.pass(c.Head)
+			}
+			return fmt.Errorf("replay commit at %d: %w", c.Prev.Size, err)
+		}
+		if r.progress != nil {
+			r.progress(l.seq.head.Size, r.until)
+		}
 	}
-	return from
+	return nil
 }
 
 // begin loads the tree up to from and the roster up to the commit that holds
 // from.
 func (r *recovery) begin() error {
 	l := r.l
-	var base chain.Head
+	base := chain.Head{Size: r.from}
 	for c, err := range l.store.Commits(r.from) {
-		if err != nil {
+		if err == nil {
+			base = c.Prev
+		} else if !l.readOnly {
 			return err
 		}
-		base = c.Prev
 		break
 	}
 	l.seq.head, l.seq.roster = base, roster.New()
-	if err := r.genesis(); err != nil {
+	l.suite, l.origin = suite.Default(), r.checkpoint.Origin // where entry 0 is gone
+	if err := r.noted(0, r.genesis()); err != nil {
 		return err
 	}
 	tree, err := chain.LoadTree(l.suite, r.from, l.index.Tile)
+	if err != nil && l.readOnly && r.from > 0 {
+		l.log.Warn("reading without the index", "cause", err)
+		_ = l.index.Close()
+		l.index, r.indexed, r.from = NoIndex{}, 0, 0
+		return r.begin()
+	}
 	if err != nil {
 		return fmt.Errorf("%w: delete the index directory to have it rebuilt", err)
 	}
@@ -146,7 +164,7 @@ func (r *recovery) begin() error {
 	if base.Size == 0 {
 		return nil
 	}
-	return r.foldRoster(base.Size)
+	return r.noted(base.Size, r.foldRoster(base.Size))
 }
 
 // genesis learns suite and origin from entry 0.

@@ -66,7 +66,8 @@ type Store interface {
 	// the entry with index from, up to the head at the time of the call. The
 	// bytes are valid until the next iteration. Every checksum is checked; the
 	// iteration ends with the first error, which wraps ErrDamaged where bytes
-	// are wrong. Damage that lies before from is passed: see DamageTeller.
+	// are wrong. Damage that lies before from is passed; a Store with
+	// OnDamage(func(Damage)) tells of it.
 	Commits(from uint64) iter.Seq2[*Commit, error]
 	// Checkpoint returns the newest stored checkpoint, nil if there is none.
 	Checkpoint() ([]byte, error)
@@ -77,12 +78,6 @@ type Store interface {
 	Sync() error
 	// Close syncs and releases everything; it may be called twice.
 	Close() error
-}
-
-// DamageTeller is what a Store may do beside its contract: tell of damage that a
-// reader passes on the way to what it wants.
-type DamageTeller interface {
-	OnDamage(tell func(Damage))
 }
 
 // IndexBatch is what one or more whole commits add to an Index, in order.

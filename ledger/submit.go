@@ -3,7 +3,6 @@ package ledger
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -196,10 +195,7 @@ func (r *reader) entry(index uint64) (chain.Header, []byte, error) {
 }
 
 func (r *reader) load(index uint64) error {
-	for c, err := range r.l.store.Commits(index) {
-		if errors.Is(err, ErrDamaged) {
-			err = r.l.condemn(mismatchOf(bySender, index, err))
-		}
+	for c, err := range r.l.Commits(index) {
 		if err != nil {
 			return err
 		}

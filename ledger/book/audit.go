@@ -11,10 +11,9 @@ import (
 var (
 	_ ledger.CacheDropper = (*Book)(nil)
 	_ ledger.Locator      = (*Book)(nil)
-	_ ledger.DamageTeller = (*Book)(nil)
 )
 
-// OnDamage implements ledger.DamageTeller.
+// OnDamage sets who is told of damage that a reader passes on its way.
 func (b *Book) OnDamage(tell func(ledger.Damage)) { b.tell.Store(&tell) }
 
 // at returns the segment that holds an entry, and the last mark before it; nil

@@ -102,12 +102,7 @@ func (r *reader) header(s *segment, w *walker, file *os.File, from int64) error 
 	}
 	h, err := frame.ReadSegmentHeader(file)
 	if errors.Is(err, frame.ErrFrame) || (err == nil && h != s.header) {
-		d := w.damage(0, "the segment's header is not the one that was written")
-		if r.from > s.first { // its frames are whole
-			r.pass(d)
-			return nil
-		}
-		return damaged(d)
+		_, err = r.met(w.damage(0, "the segment's header is not the one that was written"), r.from <= s.first)
 	}
 	return err
 }
@@ -121,33 +116,25 @@ func (r *reader) ended(w *walker, offset int64, next uint64) (bool, error) {
 	if next > d.First {
 		d.Last = max(d.Last, next-1)
 	}
-	if !r.started && r.from >= next {
-		r.pass(d)
-		return true, nil
-	}
-	return false, damaged(d)
+	return r.met(d, r.started || r.from < next)
 }
 
-// pass goes on behind damage.
-func (r *reader) pass(d *ledger.Damage) {
+// met ends an iteration with damage, or tells of it and passes it.
+func (r *reader) met(d *ledger.Damage, ends bool) (goOn bool, err error) {
+	if ends {
+		return false, damaged(d)
+	}
 	r.passed = d
 	if tell := r.book.tell.Load(); tell != nil && d.Last < r.from {
 		(*tell)(*d)
 	}
+	return true, nil
 }
 
 // step yields a frame that is wanted, and passes one that is not.
 func (r *reader) step(s *segment, w *walker, st step) (bool, error) {
 	if d := st.damage; d != nil {
-		if st.tail { // judged by ended
-			r.passed = d
-			return true, nil
-		}
-		if r.started {
-			return false, damaged(d)
-		}
-		r.pass(d)
-		return true, nil
+		return r.met(d, r.started && !st.tail) // a tail is judged by ended
 	}
 	f := st.frame
 	s.marks.add(mark{f.Prev, st.offset})
