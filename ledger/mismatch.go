@@ -164,6 +164,14 @@ func (l *Ledger) condemn(m *Mismatch) error {
 	return m
 }
 
+// met passes an error on; if it is about wrong bytes, it condemns the ledger.
+func (l *Ledger) met(at uint64, err error) error {
+	if errors.Is(err, ErrDamaged) {
+		return l.condemn(mismatchOf(byReader, at, err))
+	}
+	return err
+}
+
 // survey waits until damage is known, and then reads the whole book once, so
 // that the record has all of it. A served book that is only read has no
 // self-audit: there it begins at once.

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"iter"
@@ -31,9 +30,7 @@ func (l *Ledger) commits(from uint64, all bool) iter.Seq2[*Commit, error] {
 			if err == nil && c.Prev.Size >= v.head.Size {
 				return
 			}
-			if errors.Is(err, ErrDamaged) {
-				err = l.condemn(mismatchOf(byReader, at, err))
-			} else if err == nil && (all || l.Damaged() != nil) {
+			if err = l.met(at, err); err == nil && (all || l.Damaged() != nil) {
 				c, err = l.unharmed(c, at, signed, all)
 			}
 			if (c != nil && !yield(c, nil)) || (err != nil && !yield(nil, err)) || err != nil {
@@ -117,7 +114,7 @@ func (l *Ledger) Timeline(subject string, from uint64, limit int) ([]uint64, err
 	recent := l.lag.timeline(subject, from)
 	at, err := l.index.Timeline(subject, from, limit)
 	if err != nil {
-		return nil, fmt.Errorf("timeline: %w", err)
+		return nil, fmt.Errorf("timeline: %w", l.met(0, err))
 	}
 	at = append(at, recent...)
 	slices.Sort(at)
@@ -156,6 +153,7 @@ func (v *view) readTile(l *Ledger) func(level int, n uint64, width int) ([]chain
 			return hashes[:width], nil
 		}
 		hashes, err := l.index.Tile(level, n)
+		err = l.met(0, err)
 		if err != nil && v.lost {
 			err = fmt.Errorf("its hashes are lost with entries: %w", l.Damaged())
 		}

@@ -113,7 +113,7 @@ func (d Dir) Verifier() (note.Verifier, error) {
 }
 
 // DamageCure is said wherever damage ends something.
-const DamageCure = "civicledger verify names all of it; civicledger repair puts it back from a backup; civicledger serve --read-only answers from what stands before it"
+const DamageCure = "civicledger verify names all of it; civicledger repair puts it back from a backup; civicledger serve --read-only answers from what stands"
 
 // OpenBook opens the book alone, and says what a crash left behind.
 func (d Dir) OpenBook(o Options) (*book.Book, error) {
@@ -177,10 +177,16 @@ func (d Dir) openIndex(store ledger.Store, o Options) (idx ledger.Index, rebuilt
 // genesisHash is the hash of entry 0, which ties an index to its book.
 func genesisHash(store ledger.Store) (chain.Hash, error) {
 	for c, err := range store.Commits(0) {
-		if err != nil {
-			return chain.Hash{}, err
+		if err == nil {
+			return suite.Default().Leaf(c.Entries[0]), nil
 		}
-		return suite.Default().Leaf(c.Entries[0]), nil
+		for c := range store.Commits(1) { // which carries it
+			if c != nil && c.Prev.Size == 1 {
+				return c.Prev.Last, nil
+			}
+			break
+		}
+		return chain.Hash{}, err
 	}
 	return chain.Hash{}, ledger.ErrEmpty
 }
