@@ -118,6 +118,10 @@ func (sub *Submission) Digest(s *suite.Suite, origin string) Hash {
 	return s.Sum(sub.SignedText(s, origin))
 }
 
+// SubmissionKey is what an index knows a submission by: the first bytes of its
+// digest. No event key is one: the texts digested begin with another tag.
+func SubmissionKey(digest Hash) EventKey { return EventKey(digest[:]) }
+
 // EventKeys returns the key of each line, in order.
 func (sub *Submission) EventKeys(s *suite.Suite) ([]EventKey, []Envelope, error) {
 	keys := make([]EventKey, len(sub.Lines))
