@@ -85,7 +85,7 @@ type Index struct {
 	closed  bool
 
 	position atomic.Uint64 // end of the last whole step; Apply moves it after its last transaction
-	keys     *pages        // event keys
+	keys     *pages        // of events and submissions
 	tiles    *pages        // tiles of level 0
 	tail     atomic.Pointer[tail]
 	table    *keyTable // keys of all entries before the position
@@ -154,7 +154,7 @@ func (x *Index) open(opts Options) error {
 }
 
 func (x *Index) openPages(owner chain.Hash) (err error) {
-	if x.keys, err = openPages(x.dir, keysFile, keySize, owner, x.readOnly); err != nil {
+	if x.keys, err = openPages(x.dir, keysFile, pairSize, owner, x.readOnly); err != nil {
 		return err
 	}
 	x.tiles, err = openPages(x.dir, tilesFile, len(chain.Hash{}), owner, x.readOnly)
