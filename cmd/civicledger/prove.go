@@ -17,7 +17,7 @@ import (
 	"civicledger/ledger"
 	"civicledger/ledger/chain"
 	"civicledger/ledger/suite"
-	"civicledger/ledger/verify"
+	"civicledger/ledger/verify/source"
 )
 
 // proving is one run of prove: from where, what for, and where to.
@@ -152,7 +152,7 @@ func (p *proving) write(proven *ledger.Proven, one bool, out io.Writer) error {
 // source is where proofs come from, and what to call in the end.
 func (p *proving) source(ctx context.Context) (proofs, func(), error) {
 	if p.data == "" {
-		tiles, err := newTileProver(ctx, verify.Server(p.server))
+		tiles, err := newTileProver(ctx, source.Server(p.server))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -170,14 +170,14 @@ func (p *proving) source(ctx context.Context) (proofs, func(), error) {
 // whoever has the key.
 type tileProver struct {
 	ctx    context.Context // of the command that it serves
-	log    *verify.Tiles
+	log    *source.Tiles
 	suite  *suite.Suite
 	note   string
 	signed chain.Checkpoint
 	prover *chain.Prover
 }
 
-func newTileProver(ctx context.Context, log *verify.Tiles) (*tileProver, error) {
+func newTileProver(ctx context.Context, log *source.Tiles) (*tileProver, error) {
 	signed, err := log.Checkpoint(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("ask: %w (is the server running? civicledger serve)", err)

@@ -3,20 +3,20 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"civicledger/ledger/verify"
+	"civicledger/cmd/internal/auditor"
 )
 
 // newVerifyCommand is civicverify under the name of the ledger's own binary.
 func newVerifyCommand() *cobra.Command {
-	var q verify.Request
+	var q auditor.Request
 	c := &cobra.Command{
 		Use:     "verify (--data DIR | --url URL | --dir DIR) --key VERIFIER-KEY",
 		Short:   "Verify a whole log: entries, links, signatures, rights, checkpoint",
-		Long:    verify.Usage,
+		Long:    auditor.Usage,
 		Example: "  civicledger verify --data ./data --key ./data/log.pub",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if code := verify.Command(c.Context(), q, c.OutOrStdout(), c.ErrOrStderr()); code != 0 {
+			if code := auditor.Command(c.Context(), q, c.OutOrStdout(), c.ErrOrStderr()); code != 0 {
 				return &exitError{code: code}
 			}
 			return nil
