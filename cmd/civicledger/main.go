@@ -81,7 +81,7 @@ Exit codes: 0 done, 1 the answer is bad news, 2 could not be done.`,
 	root.AddCommand(
 		newInitCommand(), newServeCommand(), newEnrolCommand(), newSubmitCommand(),
 		newImportCommand(), newQueryCommand(), newVerifyCommand(), newSchemaCommand(),
-		newTokenCommand(), newBackupCommand(), newRestoreCommand(), newRepairCommand(),
+		newTokenCommand(), newBackupCommand(), newRestoreCommand(), newRepairCommand(), newAcceptLossCommand(),
 		newProveCommand(), newExportCommand(), newDemoCommand(),
 	)
 	return root

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"civicledger/cmd/internal/datadir"
 	"civicledger/events/bus"
 	"civicledger/ledger"
 	"civicledger/ledger/keys"
@@ -64,7 +65,7 @@ func runNode(ctx context.Context, s serving, log *slog.Logger, ready func(*node)
 	select {
 	case <-ctx.Done():
 		if n.damaged() {
-			return badNews("stopped while damaged: %v\n%s", n.ledger.Err(), damageCure)
+			return badNews("stopped while damaged: %v\n%s", n.ledger.Err(), datadir.DamageCure)
 		}
 		return nil
 	case err := <-n.failed:
@@ -86,8 +87,10 @@ func (n *node) start(ctx context.Context) error {
 	if n.http, err = net.Listen("tcp", n.listen); err != nil {
 		return err
 	}
-	dir := dataDir(n.data)
-	if n.ledger, err = dir.openLedger(ctx, n.readOnly, n.audit(), n.log); err != nil {
+	dir := datadir.Dir(n.data)
+	if n.ledger, err = dir.Open(ctx, datadir.Options{
+		ReadOnly: n.readOnly, Log: n.log, Ledger: ledger.Config{Audit: n.audit(), Progress: datadir.Progress(n.log)},
+	}); err != nil {
 		return err
 	}
 	n.tables, err = projections.New(n.ledger, funds.New(), credit.New(), charity.New(), lottery.New(), agencies.New())
@@ -145,8 +148,8 @@ func (n *node) project(ctx context.Context) error {
 }
 
 // takeIn starts what writes: the bus, the intake and the closing of days.
-func (n *node) takeIn(ctx context.Context, dir dataDir) error {
-	operator, logKey, err := dir.operator()
+func (n *node) takeIn(ctx context.Context, dir datadir.Dir) error {
+	operator, logKey, err := dir.Operator()
 	if err != nil {
 		return err
 	}
@@ -163,7 +166,7 @@ func (n *node) takeIn(ctx context.Context, dir dataDir) error {
 		select {
 		case <-n.ledger.Stopped():
 			if n.damaged() {
-				n.log.Error("nothing is signed or taken in any more; what is whole is still answered", "cure", damageCure)
+				n.log.Error("nothing is signed or taken in any more; what is whole is still answered", "cure", datadir.DamageCure)
 				return nil
 			}
 			return n.ledger.Err()
@@ -188,7 +191,7 @@ func (n *node) move(ctx context.Context) error {
 }
 
 // connect reaches the existing broker, or starts the embedded one.
-func (n *node) connect(ctx context.Context, dir dataDir) error {
+func (n *node) connect(ctx context.Context, dir datadir.Dir) error {
 	if n.busURL != "" {
 		conn, err := bus.Connect(n.busURL, n.log)
 		if err != nil {
@@ -198,7 +201,7 @@ func (n *node) connect(ctx context.Context, dir dataDir) error {
 		return bus.Provision(ctx, conn, bus.Limits{})
 	}
 	broker, err := bus.StartServer(ctx, bus.ServerConfig{
-		StoreDir: dir.bus(), Listen: n.busListen, Insecure: n.insecure, Logger: n.log,
+		StoreDir: dir.Bus(), Listen: n.busListen, Insecure: n.insecure, Logger: n.log,
 	})
 	if err != nil {
 		return err
@@ -281,7 +284,7 @@ func (n *node) sayReady() error {
 	if err != nil {
 		return err
 	}
-	return writeFileDurably(n.ready, string(text)+"\n")
+	return datadir.WriteFile(n.ready, string(text)+"\n")
 }
 
 func (n *node) announce(w io.Writer) {
@@ -292,4 +295,4 @@ func (n *node) announce(w io.Writer) {
 }
 
 // operatorKeys is what demo signs enrolments with.
-func (n *node) operatorKeys() (*keys.Key, *keys.Log, error) { return dataDir(n.data).operator() }
+func (n *node) operatorKeys() (*keys.Key, *keys.Log, error) { return datadir.Dir(n.data).Operator() }

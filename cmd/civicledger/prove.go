@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"civicledger/cmd/internal/datadir"
 	"civicledger/ledger"
 	"civicledger/ledger/chain"
 	"civicledger/ledger/suite"
@@ -158,7 +159,9 @@ func (p *proving) source(ctx context.Context) (proofs, func(), error) {
 		}
 		return tiles.proofs, func() {}, nil
 	}
-	l, err := dataDir(p.data).openForReading(ctx, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	l, err := datadir.Dir(p.data).Open(ctx, datadir.Options{
+		ReadOnly: true, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -64,6 +64,11 @@ func (x *Index) Apply(b *ledger.IndexBatch) error {
 }
 
 func (x *Index) apply(b *ledger.IndexBatch) error {
+	if x.broken {
+		if err := x.beginAgain(); err != nil {
+			return err
+		}
+	}
 	// If we stop between here and the last mark, the pages hold more than the
 	// position says: the same is written there again.
 	end, err := x.writePages(b)

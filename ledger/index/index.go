@@ -90,8 +90,10 @@ type Index struct {
 	tail     atomic.Pointer[tail]
 	table    *keyTable // keys of all entries before the position
 
-	journal   journal // Apply's alone, as are the next ones
-	hashes    []byte  // a tile on its way into a page
+	known     uint64 // the most entries that any mark speaks of, from Open on
+	broken    bool   // the chain of marks has a gap; Apply's, as are the next ones
+	journal   journal
+	hashes    []byte // a tile on its way into a page
 	lists     map[list][]byte
 	settling  sync.Mutex
 	unsettled atomic.Bool // a part of the table could not be settled
@@ -220,6 +222,10 @@ func (x *Index) format() ([]byte, error) {
 
 // Position is the number of entries whose batch is applied and readable.
 func (x *Index) Position() uint64 { return x.position.Load() }
+
+// Known is how many entries were durable in the book by what Open found in the
+// journal: at least the position then, and more where the index lost something.
+func (x *Index) Known() uint64 { return x.known }
 
 // Sync makes everything applied durable.
 //
