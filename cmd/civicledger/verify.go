@@ -22,7 +22,7 @@ func newVerifyCommand() *cobra.Command {
 			return nil
 		},
 	}
-	c.Flags().StringVar(&q.Data, "data", "", "data directory of a ledger: stopped, copied, or live (up to its checkpoint)")
+	c.Flags().StringVar(&q.Data, "data", "", "data directory of a ledger: stopped, copied, or live")
 	c.Flags().StringVar(&q.URL, "url", "", "base URL of a server that shows its log (C2SP tlog-tiles)")
 	c.Flags().StringVar(&q.Dir, "dir", "", "directory of a server's paths as static files")
 	c.Flags().StringVar(&q.State, "state", "", "file that keeps the last checkpoint seen, to notice a rewind or a fork")

@@ -203,7 +203,7 @@ func TestRun_Fork(t *testing.T) {
 		other.Say([]string{"chaoyang", "haidian"}[i%2], name, 5)
 	}
 	dir := other.Write(23, 3)
-	l.WriteSlot(dir, 2, l.Checkpoint(23))
+	l.WriteSlots(dir, 2, l.Checkpoint(23))
 	r := l.verify(dir)
 	l.must(r, verdict.Unsound, "tree-root 0-22")
 	l.mustStand(r, "0-22 links")
@@ -216,10 +216,10 @@ func TestRun_Rewind(t *testing.T) {
 	dir := l.Write(23, 100)
 	longer := newSmallLedger(t)
 	longer.Say("chaoyang", "e", 5)
-	l.WriteSlot(dir, 2, longer.Checkpoint(28))
+	l.WriteSlots(dir, 2, longer.Checkpoint(28))
 	l.must(l.verify(dir), verdict.Unsound, "missing 23-27")
 	dir = l.Write(23, 100)
-	l.WriteSlot(dir, 2, l.Checkpoint(18))
+	l.WriteSlots(dir, 2, l.Checkpoint(18))
 	r := l.verify(dir)
 	l.must(r, verdict.Sound)
 	if r.Counts.Beyond != 5 {
@@ -232,15 +232,17 @@ func TestRun_Checkpoint(t *testing.T) {
 	dir := l.Write(23, 100)
 	foreign := *l.Ledger
 	foreign.Signer, _ = verifytest.MustLogKey(t, verifytest.Origin, "another log")
-	foreign.WriteSlot(dir, 2, foreign.Checkpoint(23))
+	foreign.WriteSlot(dir, 0, 2, foreign.Checkpoint(23))
 	l.must(l.verify(dir), verdict.Unsound, "checkpoint 0-0")
 
 	dir = l.Write(23, 100)
-	if err := os.Remove(filepath.Join(dir, verifytest.BookDir, frame.SlotNames[1])); err != nil {
-		t.Fatal(err)
+	for _, name := range frame.SlotNames {
+		if err := os.Remove(filepath.Join(dir, verifytest.BookDir, name)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	r := l.verify(dir)
-	l.must(r, verdict.Unsound, "checkpoint 0-0")
+	l.must(r, verdict.Unsound, "checkpoint 0-0", "checkpoint 0-0")
 	l.mustStand(r, "0-22 links")
 
 	dir = l.Write(20, 100) // a checkpoint inside a submission

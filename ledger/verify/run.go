@@ -40,16 +40,13 @@ func Run(ctx context.Context, src source.Source, vkey string, opts Options) *ver
 		r.Settle(nil, 0)
 		return r
 	}
-	size := uint64(1) << 63 // without a checkpoint: all there is
-	if cp != nil {
-		r.Checkpoint, size = cp.Seen(), cp.Size
-	}
+	r.Checkpoint = cp.Seen()
 	dir, isDir := src.(source.Directory)
 	if isDir && cp != nil && len(defects) == 0 && !opts.Careful &&
 		quick.Accept(ctx, dir, r, cp, quick.Options{Progress: opts.Progress, Known: opts.Known, Stretch: opts.stretch}) {
 		return r
 	}
-	err = judge.New(vkey, cp, opts.Known, opts.Progress, defects...).Run(ctx, src, size, r)
+	err = judge.New(vkey, cp, opts.Known, opts.Progress, defects...).Run(ctx, src, r)
 	if err != nil {
 		r.Problem = "reading stopped: " + err.Error()
 		if errors.Is(err, context.Canceled) {

@@ -34,13 +34,13 @@ and the root that the ledger's checkpoint signs.
   civicverify --data DIR | --url URL | --dir DIR  --key VERIFIER-KEY [--state FILE]
               [--careful] [--json]
 
-  --data DIR    files of a ledger: stopped, copied, or live (up to its checkpoint)
+  --data DIR    files of a ledger: stopped, copied, or live
   --url URL     a server that shows its log (C2SP tlog-tiles)
   --dir DIR     a server's paths as static files
   --key KEY     the ledger's verifier key, or a file that holds it. Take it from
                 somewhere else than from the log.
   --state FILE  keeps the last checkpoint seen; a log that does not extend it is
-                shown with both signed heads (kinds rewind and fork), FILE stays
+                shown with both signed heads (kinds rewind, fork and cut), FILE stays
   --careful     judge every entry by itself, one step after the other and with the
                 standard library's SHA-256 only. The answer is the same; with --data it
                 takes several times as long
@@ -101,7 +101,7 @@ func (q *Request) run(ctx context.Context, stderr io.Writer) (*verdict.Report, e
 		return nil, err
 	}
 	r := verify.Run(ctx, src, t.vkey, verify.Options{Progress: progressTo(stderr), Known: t.known, Careful: q.Careful})
-	if r.Verdict == verdict.Sound && q.State != "" {
+	if r.Verdict == verdict.Sound && q.State != "" && (t.known == nil || t.known.Size <= r.Checkpoint.Size) {
 		err = verdict.SaveState(q.State, r.Checkpoint.Note)
 	}
 	return r, err
@@ -141,7 +141,7 @@ func Words(r *verdict.Report) string {
 			c.Entries, c.Bytes, c.Submissions, c.Signatures, c.Agencies)
 	}
 	if n := r.Counts.Beyond; n > 0 {
-		fmt.Fprintf(&b, "  beyond      %d entries lie after the checkpoint: not signed yet, not judged\n", n)
+		fmt.Fprintf(&b, "  beyond      %d entries lie after the checkpoint: judged, not signed yet\n", n)
 	}
 	if n := r.Counts.Unjudged; n > 0 {
 		fmt.Fprintf(&b, "  not judged  rights of %d submissions, because operator's entries before them are damaged\n", n)
@@ -152,11 +152,11 @@ func Words(r *verdict.Report) string {
 	writeDefects(&b, r)
 	writeEvidence(&b, r)
 	for _, s := range r.Stands {
-		by := "exactly as the checkpoint signs them"
-		if s.By != "tree" {
-			by = "linked to the genesis entry without a gap; not proven by the checkpoint"
-		}
-		fmt.Fprintf(&b, "  stands      %s: %s\n", entries(s.First, s.Last), by)
+		fmt.Fprintf(&b, "  stands      %s: %s\n", entries(s.First, s.Last), map[string]string{
+			verdict.ByTree:   "exactly as the checkpoint signs them",
+			verdict.ByLinks:  "linked to the genesis entry without a gap; not proven by the checkpoint",
+			verdict.ByChecks: "sound, not signed: every check holds, and they lie above the checkpoint",
+		}[s.By])
 	}
 	return b.String()
 }
@@ -190,7 +190,7 @@ func writeEvidence(b *strings.Builder, r *verdict.Report) {
 		return
 	}
 	for i := range r.Defects {
-		if kind := r.Defects[i].Kind; kind == verdict.KindRewind || kind == verdict.KindFork {
+		if kind := r.Defects[i].Kind; kind == verdict.KindRewind || kind == verdict.KindFork || kind == verdict.KindCut {
 			writeHeads(b, r.Known.Note, r.Checkpoint.Note)
 			return
 		}

@@ -50,9 +50,11 @@ func TestCommand_StateRewindAndFork(t *testing.T) {
 		t.Fatalf("state is %q", kept)
 	}
 	same := other.Write(613, 2)
+	old := l.Fork()
+	old.Cut(603)
 	other.Say("chaoyang", "d", 300)
 	for name, c := range map[string]struct{ dir, kind string }{
-		"rewind":                {l.Write(603, 2), verdict.KindRewind},
+		"rewind":                {old.Write(603, 2), verdict.KindRewind},
 		"fork of the same size": {same, verdict.KindFork},
 		"fork that grew":        {other.Write(913, 2), verdict.KindFork},
 	} {

@@ -322,11 +322,10 @@ func onCores(count int, do func(i int)) {
 	cores.Wait()
 }
 
-// Explain reports a defect under the newest checkpoint that the log showed. Two
-// heads that contradict each other are all there is to say; for everything else
-// the whole log is judged, which names each defect and what still stands. What
-// it cannot find again (the server shows something else by now) is reported as
-// the follower found it.
+// Explain reports a defect under the newest checkpoint that the log showed. The
+// whole log is judged, which names each defect, what still stands, and what the
+// operator admits of a loss. What it cannot find again (the server shows
+// something else by now) is reported as the follower found it.
 func (f *Follower) Explain(ctx context.Context, d *Found, newest *verdict.Signed) *verdict.Report {
 	r := &verdict.Report{
 		Format: verdict.Format, Source: f.log.Name(), Key: f.vkey, Origin: f.verifier.Name(), Suite: f.suite.Name(),
@@ -334,9 +333,6 @@ func (f *Follower) Explain(ctx context.Context, d *Found, newest *verdict.Signed
 	}
 	r.Counts.Entries, r.Counts.Agencies = f.tree.Size(), len(f.roster.Agencies())
 	r.Settle([]verdict.Defect{d.Defect}, 1)
-	if d.Kind == verdict.KindRewind {
-		return r
-	}
 	whole := verify.Run(ctx, f.log, f.vkey, verify.Options{Progress: f.progress, Known: f.Known})
 	if whole.Verdict == verdict.Unsound {
 		return whole

@@ -38,6 +38,7 @@ type Judge struct {
 	suspects []suspect
 	moved    map[uint64]chain.Hash // entries at a wrong place, by the index in their header
 	gaps     []verdict.Standing    // entries that could not be read
+	cuts     []cut                 // that the operator admits
 
 	sub      *assembly // the submission that is not complete yet
 	skipping bool      // up to the next submission, because of damage
@@ -82,8 +83,11 @@ func New(vkey string, cp, known *verdict.Signed, progress func(done, total uint6
 	j := &Judge{vkey: vkey, cp: cp, known: known, progress: progress, roster: roster.New(), suite: suite.Default(), jobs: make(chan judgement, 16)}
 	j.tree.suite = j.suite // for a log without entries
 	j.Defects.Add(defects...)
-	if known != nil {
-		j.tree.kept = map[uint64][]chain.Hash{known.Size / chain.TileWidth: nil}
+	j.tree.kept = map[uint64][]chain.Hash{}
+	for _, signed := range []*verdict.Signed{cp, known} { // what it takes to compute the root there
+		if signed != nil {
+			j.tree.kept[signed.Size/chain.TileWidth] = nil
+		}
 	}
 	for range runtime.GOMAXPROCS(0) {
 		j.jobsWait.Go(func() {
@@ -95,16 +99,19 @@ func New(vkey string, cp, known *verdict.Signed, progress func(done, total uint6
 	return j
 }
 
-// Run judges what a source has below a size and fills the report; the error is
-// one of reading.
-func (j *Judge) Run(ctx context.Context, src source.Source, size uint64, r *verdict.Report) error {
+// Run judges what a source has and fills the report; the error is one of reading.
+func (j *Judge) Run(ctx context.Context, src source.Source, r *verdict.Report) error {
 	in := source.NewReader(ctx, &j.Defects)
+	size := source.NoSize
+	if j.cp != nil {
+		size = j.cp.Size
+	}
 	err := in.Read(src, size, func(b *source.Batch) {
 		j.suite = in.Suite
 		j.batch(b)
 	})
-	j.Finish(r, size, err == nil)
-	r.Counts.Beyond, r.Notes = in.Beyond, append(r.Notes, in.Notes...)
+	j.Finish(r, err == nil)
+	r.Notes = append(r.Notes, in.Notes...)
 	return err
 }
 
@@ -129,7 +136,7 @@ func (j *Judge) tell() {
 	}
 	total := j.next
 	if j.cp != nil {
-		total = j.cp.Size
+		total = max(total, j.cp.Size)
 	}
 	j.progress(j.next, total)
 }
@@ -250,6 +257,9 @@ func (j *Judge) parsed(i uint64, it *source.Item) {
 // assemble adds an entry to its submission and hands that over once complete.
 func (j *Judge) assemble(i uint64, it *source.Item) {
 	h := &it.Header
+	if j.sub != nil && h.Position != 1 && j.cp != nil && i == j.cp.Size { // it ends within a submission
+		j.cutSubmission(i)
+	}
 	switch {
 	case h.Position == 1:
 		if j.sub != nil {
@@ -316,10 +326,20 @@ func (j *Judge) submission(a *assembly) {
 			j.lost = true
 		} else {
 			j.Fold(next)
+			j.admits(a)
 		}
 		j.jobs <- judgement{assembly: a, roster: before, lost: j.lost}
 	default:
 		j.jobs <- judgement{assembly: a, roster: before, lost: j.lost, rights: !a.unread}
+	}
+}
+
+// admits notes that a submission of the operator says of a loss.
+func (j *Judge) admits(a *assembly) {
+	for i := range a.envelopes {
+		if a.envelopes[i].Type == roster.CutAccepted {
+			j.cuts = append(j.cuts, cut{a.header.Index + uint64(i), a.lines[i]})
+		}
 	}
 }
 

@@ -36,7 +36,7 @@ func (j *Judge) nameDamage(exact bool) {
 		switch {
 		case named[s.index]:
 		case s.damaged():
-			j.Defects.Add(s.defect(exact))
+			j.Defects.Add(s.defect(exact && s.index < j.cp.Size))
 		case s.tile != "":
 			j.Defects.Add(verdict.Defect{
 				Kind: verdict.KindTile, First: s.index, Last: s.index, File: s.tile, Offset: int64(s.index % chain.TileWidth * suite.HashSize),
@@ -51,10 +51,10 @@ func (j *Judge) nameDamage(exact bool) {
 	}
 }
 
-func (s *suspect) defect(exact bool) verdict.Defect {
+func (s *suspect) defect(signed bool) verdict.Defect {
 	d := verdict.Defect{Kind: verdict.KindLeaf, First: s.index, Last: s.index, File: s.file, Offset: s.offset}
 	d.Message = fmt.Sprintf("its bytes have the hash %x, but the log states %x", s.computed[:8], s.stated[0][:8])
-	if exact {
+	if signed {
 		d.Message += ", and the checkpoint signs that: this entry was changed"
 	}
 	return d
@@ -67,7 +67,7 @@ func (j *Judge) follows(d *verdict.Defect, damaged []uint64, exact bool) bool {
 		if exact && contains(damaged, d.First, d.Last) {
 			return true
 		}
-		if exact {
+		if exact && d.Last < j.cp.Size {
 			d.Message += "; the entries in it are as signed"
 		}
 		return false
@@ -92,11 +92,16 @@ func contains(sorted []uint64, first, last uint64) bool {
 // standing says what can be relied on.
 func (j *Judge) standing(exact bool) []verdict.Standing {
 	stands := []verdict.Standing{}
-	by, end := "links", j.next
+	by, end := verdict.ByLinks, j.next
 	if exact {
-		by = "tree"
+		by, end = verdict.ByTree, j.cp.Size
 	} else if len(j.gaps) > 0 {
 		end = min(end, j.gaps[0].First)
+	}
+	add := func(from, end uint64, by string) {
+		if from < end {
+			stands = append(stands, verdict.Standing{First: from, Last: end - 1, By: by})
+		}
 	}
 	from := uint64(0)
 	for i := range j.suspects {
@@ -104,16 +109,26 @@ func (j *Judge) standing(exact bool) []verdict.Standing {
 		if !s.damaged() || s.index >= end {
 			continue
 		}
-		if s.index > from {
-			stands = append(stands, verdict.Standing{First: from, Last: s.index - 1, By: by})
-		}
+		add(from, s.index, by)
 		from = s.index + 1
 		if !exact {
 			return stands
 		}
 	}
-	if from < end {
-		stands = append(stands, verdict.Standing{First: from, Last: end - 1, By: by})
+	add(from, end, by)
+	if exact {
+		add(end, j.wellTo(), verdict.ByChecks)
 	}
 	return stands
+}
+
+// wellTo is the first entry above the checkpoint of which something is wrong.
+func (j *Judge) wellTo() uint64 {
+	end := j.next
+	for i := range j.Defects.Kept {
+		if d := &j.Defects.Kept[i]; d.Last >= j.cp.Size {
+			end = min(end, max(d.First, j.cp.Size))
+		}
+	}
+	return end
 }

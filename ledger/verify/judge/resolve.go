@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -77,7 +78,7 @@ func (j *Judge) choose() bool {
 			s.chosen = len(s.stated)
 		}
 	}
-	if j.cp == nil || j.tree.holes || j.tree.size != j.cp.Size {
+	if j.cp == nil || j.tree.size < j.cp.Size {
 		return false
 	}
 	likeliest := make([]int, len(j.suspects))
@@ -86,11 +87,11 @@ func (j *Judge) choose() bool {
 	}
 	j.tree.close()
 	for range maxTrials {
-		other, ok := j.chosen()
+		other, ok := j.chosen(j.cp.Size)
 		if !ok {
 			return false
 		}
-		if j.tree.root(other) == j.cp.Root {
+		if j.tree.rootAt(j.cp.Size, other) == j.cp.Root {
 			return true
 		}
 		if !j.nextTrial(likeliest) {
@@ -103,11 +104,16 @@ func (j *Judge) choose() bool {
 	return false
 }
 
-// chosen returns the hashes of the suspects as chosen; false if one has none.
-func (j *Judge) chosen() (map[uint64]chain.Hash, bool) {
+// below returns the suspects below an index.
+func (j *Judge) below(size uint64) []suspect {
+	n, _ := slices.BinarySearchFunc(j.suspects, size, func(s suspect, size uint64) int { return cmp.Compare(s.index, size) })
+	return j.suspects[:n]
+}
+
+// chosen returns the hashes of those as chosen; false if one has none.
+func (j *Judge) chosen(size uint64) (map[uint64]chain.Hash, bool) {
 	other := map[uint64]chain.Hash{}
-	for i := range j.suspects {
-		s := &j.suspects[i]
+	for _, s := range j.below(size) {
 		c := s.candidates()
 		if len(c) == 0 {
 			return nil, false
@@ -119,8 +125,9 @@ func (j *Judge) chosen() (map[uint64]chain.Hash, bool) {
 
 // nextTrial counts through the candidates, each relative to the likeliest.
 func (j *Judge) nextTrial(likeliest []int) bool {
-	for i := range j.suspects {
-		s := &j.suspects[i]
+	below := j.below(j.cp.Size)
+	for i := range below {
+		s := &below[i]
 		n := len(s.candidates())
 		s.chosen = (s.chosen + 1) % n
 		if s.chosen != likeliest[i]%n {
@@ -136,13 +143,14 @@ func (j *Judge) Stop() {
 	j.jobsWait.Wait()
 }
 
-// Finish draws the conclusions and fills the report.
-func (j *Judge) Finish(r *verdict.Report, size uint64, complete bool) {
+// Finish draws the conclusions and fills the report; complete says that the log
+// was read to its end.
+func (j *Judge) Finish(r *verdict.Report, complete bool) {
 	j.Stop()
-	if complete && j.cp != nil && j.next < size {
-		j.Defects.Add(verdict.Defect{Kind: verdict.KindMissing, First: j.next, Last: size - 1, Message: fmt.Sprintf("the log ends after %d entries, the checkpoint signs %d", j.next, size)})
-		j.gaps = append(j.gaps, verdict.Standing{First: j.next, Last: size - 1})
-		j.tree.holes = true
+	if complete && j.cp != nil && j.next < j.cp.Size {
+		end := j.cp.Size
+		j.Defects.Add(verdict.Defect{Kind: verdict.KindMissing, First: j.next, Last: end - 1, Message: fmt.Sprintf("the log ends after %d entries, the checkpoint signs %d", j.next, end)})
+		j.gaps = append(j.gaps, verdict.Standing{First: j.next, Last: end - 1})
 		j.interrupt()
 	}
 	if complete && j.sub != nil {
@@ -151,14 +159,17 @@ func (j *Judge) Finish(r *verdict.Report, size uint64, complete bool) {
 	exact := j.choose()
 	j.judgeRoster()
 	j.judgeRepeated()
-	if complete && j.cp != nil && !exact && !j.tree.holes {
-		j.Defects.Add(verdict.Defect{Kind: verdict.KindTreeRoot, First: 0, Last: max(size, 1) - 1, Message: j.rootMessage()})
+	if complete && j.cp != nil && !exact && j.tree.size >= j.cp.Size {
+		j.Defects.Add(verdict.Defect{Kind: verdict.KindTreeRoot, First: 0, Last: max(j.cp.Size, 1) - 1, Message: j.rootMessage()})
 	}
 	r.Known = j.known.Seen()
 	r.Notes = append(r.Notes, j.judgeKnown(exact)...)
 	j.nameDamage(exact)
 	r.Counts = j.counts
 	r.Counts.Entries, r.Counts.Bytes, r.Counts.Agencies = j.next, j.bytes, len(j.roster.Agencies())
+	if j.cp != nil && j.next > j.cp.Size {
+		r.Counts.Entries, r.Counts.Beyond = j.cp.Size, j.next-j.cp.Size
+	}
 	r.Suite = j.suite.Name()
 	r.Stands = j.standing(exact)
 	r.Settle(j.Defects.Kept, j.Defects.Total)

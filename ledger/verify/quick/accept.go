@@ -38,7 +38,9 @@ type acceptor struct {
 	stretch int64
 	out     *source.Reader
 	book    *source.Book
-	begun   int // stretches
+	begun   int         // stretches
+	ended   bool        // behind what was read stands no whole frame
+	above   frame.Frame // above the checkpoint
 
 	turns    sync.Mutex // guards what follows
 	judge    *judge.Judge
@@ -58,7 +60,7 @@ type Options struct {
 	Stretch  int64                    // bytes read at once; 0: stretchSize
 }
 
-// Accept fills the report if the book below the checkpoint is sound, and says
+// Accept fills the report if the book is sound, and says
 // whether it is; otherwise it leaves the report as it was.
 func Accept(ctx context.Context, dir source.Directory, r *verdict.Report, cp *verdict.Signed, opts Options) bool {
 	out := source.NewReader(ctx, new(verdict.Defects))
@@ -90,11 +92,11 @@ func Accept(ctx context.Context, dir source.Directory, r *verdict.Report, cp *ve
 		return false
 	}
 	accepted := *r
-	a.judge.Finish(&accepted, a.size, true)
+	a.judge.Finish(&accepted, true)
 	if accepted.DefectCount > 0 || repeats(keys) || repeats([]names{a.digests}) {
 		return false
 	}
-	accepted.Counts.Beyond, accepted.Notes = out.Beyond, append(accepted.Notes, out.Notes...)
+	accepted.Notes = append(accepted.Notes, out.Notes...)
 	*r = accepted
 	return true
 }
@@ -157,12 +159,20 @@ func (a *acceptor) take(wait bool) *stretch {
 func (a *acceptor) fill(st *stretch, data []byte) bool {
 	a.reading.Lock()
 	defer a.reading.Unlock()
-	if a.failed.Load() || a.ctx.Err() != nil || a.book.Next >= a.size {
-		return false
-	}
 	st.reset(a.begun, a.book.Next, data)
 	for len(st.data) == 0 {
-		if !a.open() || !a.frames(st) {
+		if a.failed.Load() || a.ctx.Err() != nil || a.ended {
+			return false
+		}
+		for !a.ended && (a.book.File == nil || a.book.At == a.book.Size) {
+			more, err := a.book.Open()
+			if err != nil || a.out.Defects.Total > 0 {
+				a.failed.Store(true)
+				return false
+			}
+			a.ended = !more
+		}
+		if !a.ended && !a.frames(st) {
 			a.failed.Store(true)
 			return false
 		}
@@ -171,21 +181,12 @@ func (a *acceptor) fill(st *stretch, data []byte) bool {
 	return true
 }
 
-// open makes sure that there is a file with something left to read.
-func (a *acceptor) open() bool {
-	for a.book.File == nil || a.book.At == a.book.Size {
-		if more, err := a.book.Open(); err != nil || !more || a.out.Defects.Total > 0 {
-			return false
-		}
-	}
-	return true
-}
-
 // stretchSize is how many bytes are read at once, besides what completes the
 // last frame: little enough for a core's cache.
 const stretchSize = 512 << 10
 
-// frames reads whole frames below the checkpoint's size, by their headers.
+// frames reads whole frames, by their headers. Above the checkpoint the first
+// bytes that are none end the book: what they are is seen later.
 func (a *acceptor) frames(st *stretch) bool {
 	b := a.book
 	left := b.Size - b.At
@@ -193,12 +194,15 @@ func (a *acceptor) frames(st *stretch) bool {
 		return false
 	}
 	end := 0
-	for end < len(st.data) && a.book.Next < a.size {
+	for end < len(st.data) && !a.ended {
 		if len(st.data)-end < frame.HeaderSize && end > 0 {
 			break
 		}
 		h, err := frame.ParseHeader(st.data[end:])
-		if err != nil || h.Prev.Size != a.book.Next || h.Head.Size > a.size || int64(end+h.Size()) > left {
+		if err != nil || int64(end+h.Size()) > left {
+			if a.ended = b.Next >= a.size; a.ended {
+				break
+			}
 			return false
 		}
 		if end+h.Size() > len(st.data) {
@@ -209,17 +213,21 @@ func (a *acceptor) frames(st *stretch) bool {
 				return false
 			}
 		}
-		if b.Stated != nil && *b.Stated != h.Prev.Last {
+		if b.Next >= a.size && a.above.Parse(st.data[end:end+h.Size()]) != nil {
+			a.ended = true
+			break
+		}
+		if h.Prev.Size != b.Next || (b.Next < a.size && h.Head.Size > a.size) || (b.Stated != nil && *b.Stated != h.Prev.Last) {
 			return false
 		}
 		b.Stated = nil
 		end += h.Size()
 		st.count += int(h.Count())
-		a.book.Next = h.Head.Size
+		b.Next = h.Head.Size
 	}
 	st.data = st.data[:end]
 	b.At += int64(end)
-	return end > 0
+	return end > 0 || a.ended
 }
 
 // takeTurn judges the stretches whose turn has come, in order.
@@ -278,7 +286,7 @@ func (a *acceptor) submission(s *said) bool {
 	return true
 }
 
-// rest reads what lies above the checkpoint, which is only counted.
+// rest looks at what lies behind the last whole frame.
 func (a *acceptor) rest() bool {
-	return !a.failed.Load() && a.next == a.size && a.book.Rest() == nil && a.out.Defects.Total == 0
+	return !a.failed.Load() && a.ctx.Err() == nil && a.next >= a.size && a.book.Tail() == nil && a.out.Defects.Total == 0
 }

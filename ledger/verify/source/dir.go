@@ -6,12 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
-
-	"golang.org/x/mod/sumdb/note"
+	"time"
 
 	"civicledger/ledger/chain"
 	"civicledger/ledger/frame"
@@ -19,7 +17,7 @@ import (
 )
 
 // Directory is a ledger's data directory, stopped, copied or live: a Source that
-// only reads, up to the stored checkpoint.
+// only reads, and reads all, what lies above the stored checkpoint, too.
 type Directory string
 
 // Name implements Source.
@@ -27,40 +25,8 @@ func (d Directory) Name() string { return string(d) }
 
 const bookDir = "book"
 
-// Signed implements Source.
-func (d Directory) Signed(_ context.Context, verifier note.Verifier) (*verdict.Signed, []verdict.Defect, error) {
-	if _, err := os.ReadDir(filepath.Join(string(d), bookDir)); err != nil {
-		return nil, nil, fmt.Errorf("read the book: %w", err)
-	}
-	var newest *verdict.Signed
-	var sequence uint64
-	var defects []verdict.Defect
-	for _, name := range frame.SlotNames {
-		file := filepath.Join(bookDir, name)
-		data, err := os.ReadFile(filepath.Join(string(d), file))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		} else if err != nil {
-			return nil, nil, fmt.Errorf("read checkpoint: %w", err)
-		}
-		slot, err := frame.ParseSlot(data)
-		if err != nil {
-			continue // a torn slot: the other one counts
-		}
-		signed, err := verdict.Open(slot.Note, verifier)
-		if err != nil {
-			defects = append(defects, verdict.Defect{Kind: verdict.KindCheckpoint, File: file, Message: err.Error()})
-			continue
-		}
-		if newest == nil || slot.Sequence > sequence {
-			newest, sequence = signed, slot.Sequence
-		}
-	}
-	if newest == nil && len(defects) == 0 {
-		defects = append(defects, verdict.Defect{Kind: verdict.KindCheckpoint, File: bookDir, Message: "there is no checkpoint: nothing here is signed by the ledger"})
-	}
-	return newest, defects, nil
-}
+// NoSize stands for the size of a log that has no checkpoint.
+const NoSize = uint64(1) << 63
 
 // segment is a file of the book.
 type segment struct {
@@ -77,23 +43,27 @@ type Book struct {
 	Size   int64       // and how long it is
 	Stated *chain.Hash // what its header states for the entry before it
 
-	dir      string
+	dir      Directory
 	size     uint64 // of the checkpoint
 	out      *Reader
-	segments []segment // from the open one on
+	segments []segment   // from the open one on
+	reach    uint64      // entries that there were, as a file's header says
+	torn     *frame.Part // bytes at the end that are no frame, in last
+	last     string
+	damaged  bool // a file is not as it must be
+	tail     bool // no entry should follow
 
 	pending *Batch
 	bytes   int
 }
 
-// Book returns the book before its first entry. Entries below size are put into
-// out, or only noted there as damaged if it reads for nobody.
+// Book returns the book before its first entry, under a checkpoint of a size.
 func (d Directory) Book(size uint64, out *Reader) (*Book, error) {
 	names, err := os.ReadDir(filepath.Join(string(d), bookDir))
 	if err != nil {
 		return nil, err
 	}
-	b := &Book{dir: string(d), size: size, out: out}
+	b := &Book{dir: d, size: size, out: out}
 	for _, n := range names {
 		if first, ok := frame.ParseSegmentName(n.Name()); ok {
 			b.segments = append(b.segments, segment{file: filepath.Join(bookDir, n.Name()), first: first})
@@ -120,18 +90,39 @@ func (b *Book) Close() {
 	}
 }
 
+// Tail reads what is left of a book of which all entries were read. The error
+// says also that there are more.
+func (b *Book) Tail() error {
+	b.tail = true
+	return b.Rest()
+}
+
 // Rest reads all that was not read yet.
 func (b *Book) Rest() error {
-	for {
+	for more := true; more; {
+		var err error
 		if b.File != nil {
-			if err := b.scan(); err != nil {
+			if err = b.scan(); err != nil {
 				return fmt.Errorf("read %s: %w", b.segments[0].file, err)
 			}
 		}
-		if more, err := b.Open(); err != nil || !more {
-			return errors.Join(err, b.flush())
+		if more, err = b.Open(); err != nil {
+			return err
 		}
 	}
+	if from := max(b.Next, b.size); from < b.reach {
+		b.defect(verdict.Defect{Kind: verdict.KindMissing, First: from, Last: b.reach - 1, Message: "they are not there, and the header of a file says that they stood before it"})
+	}
+	if t := b.torn; t != nil {
+		b.out.Notes = append(b.out.Notes, fmt.Sprintf("%s: %d bytes at %d are not a whole frame; they lie above the checkpoint: a write that a crash cut short, or one under way", b.last, t.Length, t.Offset))
+	}
+	return errors.Join(b.judgeSlots(), b.flush())
+}
+
+// defect notes what a file has wrong.
+func (b *Book) defect(d verdict.Defect) {
+	b.damaged = true
+	b.out.Defects.Add(d)
 }
 
 // Open moves to the next segment and checks that it continues the one before;
@@ -146,7 +137,7 @@ func (b *Book) Open() (bool, error) {
 		return false, nil
 	}
 	s := &b.segments[0]
-	f, err := os.Open(filepath.Join(b.dir, s.file))
+	f, err := os.Open(filepath.Join(string(b.dir), s.file))
 	if err != nil {
 		return false, fmt.Errorf("read %s: %w", s.file, err)
 	}
@@ -165,22 +156,55 @@ func (b *Book) Open() (bool, error) {
 
 // scan reads the open segment to its end.
 func (b *Book) scan() error {
-	s := &b.segments[0]
+	for tries := retries; ; tries-- {
+		if again, err := b.scanOnce(&b.segments[0], tries > 0); err != nil || !again {
+			return err
+		}
+		time.Sleep(pause)
+	}
+}
+
+// scanOnce reads until the end, or until bytes that a server may be writing.
+func (b *Book) scanOnce(s *segment, again bool) (bool, error) {
 	for part, err := range frame.Scan(b.File, b.At, s.size) {
 		switch {
 		case err != nil:
-			return err
+		case part.Frame != nil && b.tail:
+			if part.Offset == b.At && len(b.segments) == 1 {
+				return false, nil // it was written since the end was read
+			}
+			err = errMore
 		case part.Frame != nil:
-			err = b.frame(s, part.Offset, part.Frame)
-		case part.Err != nil:
+			if err = b.noTail(s); err == nil {
+				err = b.frame(s, part.Offset, part.Frame)
+			}
+		case part.Err != nil && (len(b.segments) > 1 || b.Next < b.size || part.Later > b.Next):
 			err = b.badPart(s, &part)
+		case part.Err != nil && again:
+			b.At = part.Offset
+			return true, nil
+		case part.Err != nil:
+			b.torn, b.last = &frame.Part{Offset: part.Offset, Length: part.Length, Err: part.Err}, s.file
 		}
 		if err != nil {
-			return err
+			return false, err
 		}
 		b.Stated = nil
 	}
-	return nil
+	return false, nil
+}
+
+var errMore = errors.New("there are more entries")
+
+// noTail: a whole frame follows bytes that seemed to be a torn end. Then they are
+// damage, since a frame is written only when all before it is durable.
+func (b *Book) noTail(s *segment) error {
+	t := b.torn
+	if t == nil {
+		return nil
+	}
+	b.torn = nil
+	return b.badPart(s, t)
 }
 
 // header checks that a file continues the one before and returns the hash that
@@ -188,9 +212,7 @@ func (b *Book) scan() error {
 func (b *Book) header(s, before *segment) (*chain.Hash, error) {
 	h, err := frame.ReadSegmentHeader(b.File)
 	bad := func(message string) {
-		if s.first < b.size {
-			b.out.Defects.Add(verdict.Defect{Kind: verdict.KindSegment, First: s.first, Last: s.first, File: s.file, Message: message})
-		}
+		b.defect(verdict.Defect{Kind: verdict.KindSegment, First: s.first, Last: s.first, File: s.file, Message: message})
 	}
 	switch {
 	case errors.Is(err, frame.ErrFrame):
@@ -211,6 +233,7 @@ func (b *Book) header(s, before *segment) (*chain.Hash, error) {
 	case before != nil && h.PrevSize != before.size:
 		bad(fmt.Sprintf("the file before it should have %d bytes, it has %d", h.PrevSize, before.size))
 	}
+	b.reach = max(b.reach, s.first)
 	if s.first != b.Next || s.first == 0 {
 		return nil, nil
 	}
@@ -222,12 +245,10 @@ func (b *Book) header(s, before *segment) (*chain.Hash, error) {
 func (b *Book) frame(s *segment, offset int64, f *frame.Frame) error {
 	switch {
 	case f.Prev.Size < b.Next:
-		if f.Prev.Size < b.size {
-			b.out.Defects.Add(verdict.Defect{
-				Kind: verdict.KindOrder, First: f.Prev.Size, Last: f.Head.Size - 1, File: s.file, Offset: offset,
-				Message: "these entries stand here again, or after later ones",
-			})
-		}
+		b.defect(verdict.Defect{
+			Kind: verdict.KindOrder, First: f.Prev.Size, Last: f.Head.Size - 1, File: s.file, Offset: offset,
+			Message: "these entries stand here again, or after later ones",
+		})
 		return nil
 	case f.Prev.Size > b.Next:
 		if err := b.flush(); err != nil {
@@ -236,22 +257,14 @@ func (b *Book) frame(s *segment, offset int64, f *frame.Frame) error {
 		b.Next = f.Prev.Size
 	}
 	if b.Stated != nil && *b.Stated != f.Prev.Last {
-		b.out.Defects.Add(verdict.Defect{Kind: verdict.KindSegment, First: s.first, Last: s.first, File: s.file, Message: "its header and its first frame extend different entries"})
-	}
-	keep := len(f.Entries)
-	if f.Head.Size > b.size {
-		keep = int(b.size - min(b.size, f.Prev.Size))
-		b.out.Beyond += uint64(len(f.Entries) - keep)
+		b.defect(verdict.Defect{Kind: verdict.KindSegment, First: s.first, Last: s.first, File: s.file, Message: "its header and its first frame extend different entries"})
 	}
 	b.Next = f.Head.Size
-	if keep == 0 {
-		return nil
-	}
-	items := b.grow(f.Prev.Size, keep)
+	items := b.grow(f.Prev.Size, len(f.Entries))
 	data := make([]byte, 0, f.Size())
 	recorded := f.Recorded
 	at := offset + frame.HeaderSize
-	for i, e := range f.Entries[:keep] {
+	for i, e := range f.Entries {
 		at += 4
 		start := len(data)
 		data = append(data, e...)
@@ -262,10 +275,8 @@ func (b *Book) frame(s *segment, offset int64, f *frame.Frame) error {
 		prev := f.Prev.Last
 		items[0].Before = &prev
 	}
-	if keep == len(f.Entries) {
-		head := f.Head.Last
-		items[keep-1].After = &head
-	}
+	head := f.Head.Last
+	items[len(items)-1].After = &head
 	return b.added(len(data))
 }
 
@@ -297,13 +308,8 @@ func (b *Book) flush() error {
 	return b.out.put(p)
 }
 
-// badPart reads what can be read of bytes that are not whole frames. At the
-// very end, above the checkpoint, they are what a crash left: no damage.
+// badPart reads what can be read of bytes that are not whole frames.
 func (b *Book) badPart(s *segment, part *frame.Part) error {
-	if b.Next >= b.size {
-		b.out.Notes = append(b.out.Notes, fmt.Sprintf("%s: %d bytes at %d are not a whole frame; they lie above the checkpoint: a write that a crash cut short, or one under way", s.file, part.Length, part.Offset))
-		return nil
-	}
 	data := make([]byte, part.Length)
 	if _, err := b.File.ReadAt(data, part.Offset); err != nil && !errors.Is(err, io.EOF) {
 		return err
@@ -318,15 +324,14 @@ func (b *Book) badPart(s *segment, part *frame.Part) error {
 	if last > first {
 		last--
 	}
-	b.out.Defects.Add(verdict.Defect{
-		Kind: verdict.KindFrame, First: first, Last: min(last, b.size-1), File: s.file, Offset: part.Offset,
+	b.defect(verdict.Defect{
+		Kind: verdict.KindFrame, First: first, Last: last, File: s.file, Offset: part.Offset,
 		Message: fmt.Sprintf("%d bytes are not a whole frame (%v)", part.Length, part.Err),
 	})
-	b.Next += uint64(len(items))
-	if b.Next > b.size {
-		b.out.Beyond += b.Next - b.size
-		items = items[:b.size-first]
+	if b.tail {
+		return errMore
 	}
+	b.Next += uint64(len(items))
 	if len(items) == 0 {
 		return nil
 	}

@@ -25,8 +25,9 @@ type Source interface {
 	// Signed returns the newest checkpoint that the key signed; problems with
 	// it are defects. The error means that it could not be read.
 	Signed(ctx context.Context, verifier note.Verifier) (*verdict.Signed, []verdict.Defect, error)
-	// read yields the entries below size in order, what it cannot read as
-	// gaps; what lies beyond is counted. The error means that reading failed.
+	// read yields the entries in order, what it cannot read as gaps: a served
+	// log's up to a size, that of its checkpoint, a book's to its end. The error
+	// means that reading failed.
 	read(ctx context.Context, size uint64, out *Reader) error
 }
 
@@ -80,7 +81,6 @@ func (it *Item) Parse(s *suite.Suite) {
 type Reader struct {
 	Suite   *suite.Suite     // that the genesis entry names; nil before the first batch
 	Defects *verdict.Defects // of files and tiles
-	Beyond  uint64
 	Notes   []string
 
 	ctx     context.Context
@@ -93,7 +93,7 @@ func NewReader(ctx context.Context, defects *verdict.Defects) *Reader {
 	return &Reader{Defects: defects, ctx: ctx, batches: make(chan *Batch, 16), work: make(chan *Batch, 16)}
 }
 
-// Read reads the entries below size and calls take with each batch in order,
+// Read reads under a checkpoint of a size and calls take with each batch in order,
 // its items parsed; a batch is not kept. The error means that reading failed.
 func (r *Reader) Read(src Source, size uint64, take func(*Batch)) error {
 	ctx, cancel := context.WithCancel(r.ctx)

@@ -150,7 +150,7 @@ func (s *Tiles) load(ctx context.Context, b *Bundle) {
 }
 
 func (s *Tiles) read(ctx context.Context, size uint64, out *Reader) error {
-	if size == 1<<63 {
+	if size == NoSize {
 		return errors.New("without a checkpoint the size of the log is not known")
 	}
 	var upper upperTiles

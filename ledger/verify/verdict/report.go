@@ -42,6 +42,7 @@ const (
 	KindRepeated   = "repeated"
 	KindRewind     = "rewind" // the log is shorter than a checkpoint of it that was kept
 	KindFork       = "fork"   // the log does not extend a checkpoint of it that was kept
+	KindCut        = "cut"    // nor does this one, and an entry of it admits that entries were lost
 )
 
 // MaxDefects bounds the defects listed in a report; all are counted.
@@ -83,8 +84,15 @@ func (l *Defects) Add(defects ...Defect) {
 type Standing struct {
 	First uint64 `json:"first"` // entries [First, Last]
 	Last  uint64 `json:"last"`
-	By    string `json:"by"` // "tree": exactly as the checkpoint signs; "links": chained to the genesis entry only
+	By    string `json:"by"`
 }
+
+// What a range stands by.
+const (
+	ByTree   = "tree"   // exactly as the checkpoint signs
+	ByLinks  = "links"  // chained to the genesis entry only
+	ByChecks = "checks" // above the checkpoint: every check holds, nothing signed covers it yet
+)
 
 // Counts says how much was judged.
 type Counts struct {
@@ -93,7 +101,7 @@ type Counts struct {
 	Submissions uint64 `json:"submissions"`
 	Signatures  uint64 `json:"signatures"` // valid ones
 	Agencies    int    `json:"agencies"`
-	Beyond      uint64 `json:"beyond"`   // entries after the checkpoint: not judged
+	Beyond      uint64 `json:"beyond"`   // entries after the checkpoint, judged too
 	Unjudged    uint64 `json:"unjudged"` // submissions whose rights rest on damaged entries
 }
 

@@ -109,6 +109,12 @@ func (l *Ledger) Fork() *Ledger {
 	return &other
 }
 
+// Cut drops what stands behind a size, which must be the end of a frame.
+func (l *Ledger) Cut(size uint64) {
+	l.Frames = slices.DeleteFunc(l.Frames, func(f *frame.Frame) bool { return f.Head.Size > size })
+	l.Leaves, l.Head = l.Leaves[:size], l.Frames[len(l.Frames)-1].Head
+}
+
 // Sign returns a submission of an agency, signed with its key.
 func (l *Ledger) Sign(agency string, lines ...[]byte) *chain.Submission {
 	sub := &chain.Submission{Agency: agency, KeyID: chain.KeyID(l.S, Public(agency)), Lines: lines}
@@ -192,18 +198,26 @@ func (l *Ledger) Write(size, perSegment int) string {
 		before = frame.SegmentHeader{PrevFirst: h.Prev.Size, PrevSize: int64(len(data))}
 		l.WriteFile(dir, frame.SegmentName(h.Prev.Size), data)
 	}
-	l.WriteSlot(dir, 1, l.Checkpoint(size))
+	l.WriteSlots(dir, 1, l.Checkpoint(size))
 	return dir
 }
 
-// WriteSlot writes the checkpoint slot that an odd or even sequence goes to.
-func (l *Ledger) WriteSlot(dir string, sequence uint64, msg []byte) {
+// WriteSlots writes a checkpoint as a ledger does, into both its files.
+func (l *Ledger) WriteSlots(dir string, sequence uint64, msg []byte) {
+	l.Helper()
+	for i := range frame.SlotNames {
+		l.WriteSlot(dir, i, sequence, msg)
+	}
+}
+
+// WriteSlot writes a checkpoint into one of its files.
+func (l *Ledger) WriteSlot(dir string, i int, sequence uint64, msg []byte) {
 	l.Helper()
 	data, err := (&frame.Slot{Sequence: sequence, Note: msg}).Append(nil)
 	if err != nil {
 		l.Fatal(err)
 	}
-	l.WriteFile(dir, frame.SlotNames[sequence%2], data)
+	l.WriteFile(dir, frame.SlotNames[i], data)
 }
 
 // WriteFile writes a file of the book.
