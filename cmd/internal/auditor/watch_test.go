@@ -125,6 +125,11 @@ func TestWatch_Attacks(t *testing.T) {
 		want []string
 	}{
 		"rewind": {func(l *testLedger) *verifytest.Snapshot { s := *l.Snapshot(); return cutTo(l, &s, 300) }, []string{"rewind", "signed before", "signed now"}},
+		"cut that is admitted": {func(l *testLedger) *verifytest.Snapshot {
+			l.Cut(3)
+			l.Operator(roster.CutAccepted, "cut", roster.Cut{Size: 3, Known: []roster.Known{{By: "checkpoint.0", Size: 403}}, Reason: "disk"})
+			return l.Snapshot()
+		}, []string{"cut admitted at 3", "because: disk", "signed before", "signed now"}},
 		"fork of the same size": {func(l *testLedger) *verifytest.Snapshot {
 			other := newLedger(t)
 			other.Say("chaoyang", "other", 400)

@@ -157,8 +157,13 @@ func (b *Book) Open() (bool, error) {
 // scan reads the open segment to its end.
 func (b *Book) scan() error {
 	for tries := retries; ; tries-- {
-		if again, err := b.scanOnce(&b.segments[0], tries > 0); err != nil || !again {
+		from := b.At
+		again, err := b.scanOnce(&b.segments[0], tries > 0)
+		if err != nil || !again {
 			return err
+		}
+		if b.At > from {
+			tries = retries
 		}
 		time.Sleep(pause)
 	}
@@ -178,11 +183,13 @@ func (b *Book) scanOnce(s *segment, again bool) (bool, error) {
 			if err = b.noTail(s); err == nil {
 				err = b.frame(s, part.Offset, part.Frame)
 			}
-		case part.Err != nil && (len(b.segments) > 1 || b.Next < b.size || part.Later > b.Next):
+		case part.Err != nil && (len(b.segments) > 1 || b.Next < b.size):
 			err = b.badPart(s, &part)
 		case part.Err != nil && again:
 			b.At = part.Offset
 			return true, nil
+		case part.Err != nil && part.Later > b.Next:
+			err = b.badPart(s, &part)
 		case part.Err != nil:
 			b.torn, b.last = &frame.Part{Offset: part.Offset, Length: part.Length, Err: part.Err}, s.file
 		}

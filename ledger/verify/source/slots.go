@@ -17,8 +17,8 @@ import (
 
 // retries and pause are for what a server writes in the moment it is read.
 const (
-	retries = 5
-	pause   = 2 * time.Millisecond
+	retries = 4
+	pause   = time.Millisecond
 )
 
 func slotFile(i int) string { return filepath.Join(bookDir, frame.SlotNames[i]) }

@@ -104,7 +104,7 @@ func (s *Signed) Contradicts(known *Signed) *Contradiction {
 		return nil
 	}
 	return &Contradiction{
-		Message: fmt.Sprintf("fork: the ledger signed two roots over %d entries", s.Size),
+		Message: fmt.Sprintf("fork: the ledger signed two roots over %d entries (whether its log admits a cut is shown by civicverify --url or --data with --state)", s.Size),
 		Before:  known.Note, Now: s.Note,
 	}
 }
