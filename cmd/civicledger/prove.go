@@ -7,6 +7,8 @@ import (
 	"io"
 	"iter"
 	"log/slog"
+	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -49,7 +51,8 @@ One proof goes to standard output or to the file --out. Several go into the dire
 --out as <index>.tlog-proof and, with --entries, <index>.entry; all of them are for the
 same checkpoint.
 
-Exit codes: 0 written, 1 there is no such entry, 2 could not be done.`,
+Exit codes: 0 written, 1 there is no such entry or it is damaged (the others are
+written), 2 could not be done.`,
 		Example: `  civicledger prove 1234 --data ./data --out 1234.tlog-proof --entries
   civicledger prove 0-999 2000 --server http://127.0.0.1:8080 --out ./proofs`,
 		Args: cobra.MinimumNArgs(1),
@@ -108,26 +111,35 @@ func (p *proving) run(ctx context.Context, spans []span, out, progress io.Writer
 	}
 	defer done()
 	written := 0
+	var damaged error // what stands behind is proven all the same
 	for _, s := range spans {
-		for proven, err := range source(s.first, s.last) {
-			if err == nil {
-				err = ctx.Err()
-			}
-			if err == nil {
-				err = p.write(proven, one, out)
-			}
-			if errors.Is(err, ledger.ErrNotThere) {
-				return badNews("%v", err)
-			}
-			if err != nil {
-				return err
-			}
-			if written++; written%progressRows == 0 {
-				fmt.Fprintf(progress, "%d proofs written, the last is of entry %d\n", written, proven.Proof.Index)
+		for at := s.first; at <= s.last; at++ {
+			for proven, err := range source(at, s.last) {
+				if err == nil {
+					err = ctx.Err()
+				}
+				if err == nil {
+					err = p.write(proven, one, out)
+				}
+				if errors.Is(err, ledger.ErrDamaged) {
+					damaged = badNews("%v", err)
+					fmt.Fprintln(progress, err)
+					break
+				}
+				if errors.Is(err, ledger.ErrNotThere) {
+					return badNews("%v", err)
+				}
+				if err != nil {
+					return err
+				}
+				if written++; written%progressRows == 0 {
+					fmt.Fprintf(progress, "%d proofs written, the last is of entry %d\n", written, proven.Proof.Index)
+				}
+				at = proven.Proof.Index + 1
 			}
 		}
 	}
-	return nil
+	return damaged
 }
 
 // write puts a proof where it belongs.
@@ -153,7 +165,7 @@ func (p *proving) write(proven *ledger.Proven, one bool, out io.Writer) error {
 // source is where proofs come from, and what to call in the end.
 func (p *proving) source(ctx context.Context) (proofs, func(), error) {
 	if p.data == "" {
-		tiles, err := newTileProver(ctx, verify.Server(p.server))
+		tiles, err := newTileProver(ctx, p.server, verify.Server(p.server))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -173,14 +185,17 @@ func (p *proving) source(ctx context.Context) (proofs, func(), error) {
 // whoever has the key.
 type tileProver struct {
 	ctx    context.Context // of the command that it serves
+	server string
 	log    *verify.Tiles
 	suite  *suite.Suite
 	note   string
 	signed chain.Checkpoint
 	prover *chain.Prover
+	bundle [][]byte // of entries, read last; nil if it cannot be read
+	read   uint64   // its number, and one
 }
 
-func newTileProver(ctx context.Context, log *verify.Tiles) (*tileProver, error) {
+func newTileProver(ctx context.Context, server string, log *verify.Tiles) (*tileProver, error) {
 	signed, err := log.Checkpoint(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("ask: %w (is the server running? civicledger serve)", err)
@@ -192,7 +207,7 @@ func newTileProver(ctx context.Context, log *verify.Tiles) (*tileProver, error) 
 	}
 	s := suite.Default() // C2SP tiles are SHA-256
 	return &tileProver{
-		ctx: ctx, log: log, suite: s, note: string(signed), signed: c,
+		ctx: ctx, server: server, log: log, suite: s, note: string(signed), signed: c,
 		prover: chain.NewProver(s, c.Size, func(level int, n uint64, width int) ([]chain.Hash, error) {
 			return log.Hashes(ctx, level, n, width)
 		}),
@@ -205,23 +220,37 @@ func (p *tileProver) proofs(first, last uint64) iter.Seq2[*ledger.Proven, error]
 			yield(nil, fmt.Errorf("prove entries %d to %d: %w: there are %d", first, last, ledger.ErrNotThere, p.signed.Size))
 			return
 		}
-		var bundle [][]byte
 		for index := first; index <= last; index++ {
-			n := index / chain.TileWidth
-			if bundle == nil || index%chain.TileWidth == 0 {
-				var err error
-				bundle, err = p.log.Entries(p.ctx, n, int(min(chain.TileWidth, p.signed.Size-n*chain.TileWidth)))
-				if err != nil {
-					yield(nil, fmt.Errorf("read entries: %w", err))
-					return
-				}
+			entry, err := p.entry(index)
+			if err != nil {
+				yield(nil, err)
+				return
 			}
-			proven, err := p.prove(index, bundle[index%chain.TileWidth])
+			proven, err := p.prove(index, entry)
 			if !yield(proven, err) || err != nil {
 				return
 			}
 		}
 	}
+}
+
+// entry returns an entry out of its bundle, or alone where one of the bundle's
+// entries cannot be read.
+func (p *tileProver) entry(index uint64) ([]byte, error) {
+	if n := index / chain.TileWidth; n+1 != p.read {
+		p.read = n + 1
+		p.bundle, _ = p.log.Entries(p.ctx, n, int(min(chain.TileWidth, p.signed.Size-n*chain.TileWidth)))
+	}
+	if p.bundle != nil {
+		return p.bundle[index%chain.TileWidth], nil
+	}
+	q := asking{server: p.server, client: http.DefaultClient}
+	raw, err := q.get(p.ctx, fmt.Sprintf("/v1/entries/%d/raw", index), url.Values{}, nil)
+	var exit *exitError
+	if errors.As(err, &exit) {
+		err = fmt.Errorf("%w: %w", ledger.ErrDamaged, err)
+	}
+	return raw, err
 }
 
 func (p *tileProver) prove(index uint64, entry []byte) (*ledger.Proven, error) {

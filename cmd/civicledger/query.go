@@ -184,6 +184,9 @@ func (q *asking) get(ctx context.Context, path string, params url.Values, into a
 	if err != nil {
 		return nil, fmt.Errorf("read the answer of %s: %w", q.server, err)
 	}
+	if into == nil && response.StatusCode == http.StatusOK {
+		return raw, nil
+	}
 	raw = []byte(strings.TrimRight(string(raw), "\n"))
 	if response.StatusCode != http.StatusOK {
 		return nil, refusedBy(response, raw)
