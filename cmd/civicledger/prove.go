@@ -122,8 +122,9 @@ func (p *proving) run(ctx context.Context, spans []span, out, progress io.Writer
 					err = p.write(proven, one, out)
 				}
 				if errors.Is(err, ledger.ErrDamaged) {
-					damaged = badNews("%v", err)
-					fmt.Fprintln(progress, err)
+					if damaged == nil {
+						damaged = badNews("%v", err)
+					}
 					break
 				}
 				if errors.Is(err, ledger.ErrNotThere) {
@@ -244,8 +245,13 @@ func (p *tileProver) entry(index uint64) ([]byte, error) {
 	if p.bundle != nil {
 		return p.bundle[index%chain.TileWidth], nil
 	}
+	return p.ask(index, "raw")
+}
+
+// ask asks for one entry, or for why there is no proof of it.
+func (p *tileProver) ask(index uint64, what string) ([]byte, error) {
 	q := asking{server: p.server, client: http.DefaultClient}
-	raw, err := q.get(p.ctx, fmt.Sprintf("/v1/entries/%d/raw", index), url.Values{}, nil)
+	raw, err := q.get(p.ctx, fmt.Sprintf("/v1/entries/%d/%s", index, what), url.Values{}, nil)
 	var exit *exitError
 	if errors.As(err, &exit) {
 		err = fmt.Errorf("%w: %w", ledger.ErrDamaged, err)
@@ -255,7 +261,11 @@ func (p *tileProver) entry(index uint64) ([]byte, error) {
 
 func (p *tileProver) prove(index uint64, entry []byte) (*ledger.Proven, error) {
 	path, err := p.prover.Append(nil, index)
-	if err == nil {
+	if err != nil {
+		if _, why := p.ask(index, "proof"); why != nil {
+			return nil, fmt.Errorf("prove entry %d: %w", index, why)
+		}
+	} else {
 		err = chain.VerifyInclusion(p.suite, index, p.signed.Size, p.suite.Leaf(entry), path, p.signed.Root)
 	}
 	if err != nil {

@@ -211,7 +211,10 @@ func refusedBy(response *http.Response, raw []byte) error {
 	if p.Cure != "" {
 		said += "\n  " + p.Cure
 	}
-	if p.Status == http.StatusNotFound || p.Damaged != nil {
+	if err := damage(supervision.AsOf{Damaged: p.Damaged}); err != nil && p.Status != http.StatusUnprocessableEntity {
+		return badNews("%s\n%v", said, err)
+	}
+	if p.Status == http.StatusNotFound {
 		return badNews("%s", said)
 	}
 	return errors.New(said)

@@ -155,6 +155,15 @@ func (d Dir) openIndex(store ledger.Store, o Options) (idx ledger.Index, rebuilt
 		return nil, false, err
 	}
 	made, err := index.Open(d.Index(), options)
+	if o.ReadOnly && errors.Is(err, index.ErrUnclean) { // left so by a kill; nobody has it open
+		options.ReadOnly = false
+		if made, err = index.Open(d.Index(), options); err == nil {
+			err = made.Close()
+		}
+		if options.ReadOnly = true; err == nil {
+			made, err = index.Open(d.Index(), options)
+		}
+	}
 	switch {
 	case err == nil:
 	case o.ReadOnly:
