@@ -124,27 +124,36 @@ func Create(cfg Config, genesis *chain.Submission) error {
 	if r.LogKey() != cfg.VerifierKey || r.Origin() != cfg.Signer.Name() {
 		return errors.New("create: the genesis entry names another origin or log key")
 	}
-	keys, _, err := genesis.EventKeys(r.Suite())
+	err := record(cfg, genesis, r, chain.NewTree(r.Suite()), chain.Head{}, recorded)
 	if err != nil {
 		return fmt.Errorf("create: %w", err)
 	}
-	c := &Commit{Recorded: recorded}
+	return nil
+}
+
+// record makes one submission durable behind head, where no sequencer runs, and
+// signs the checkpoint over it; r is the roster with it.
+func record(cfg Config, sub *chain.Submission, r *roster.Roster, tree *chain.Tree, head chain.Head, recorded int64) error {
+	keys, _, err := sub.EventKeys(r.Suite())
+	if err != nil {
+		return err
+	}
+	c := &Commit{Prev: head, Recorded: recorded}
 	var leaves []chain.Hash
-	c.Head.Size = 1
-	c.Head.Last = genesis.Seal(r.Suite(), 0, chain.Hash{}, recorded, keys, func(entry []byte, leaf chain.Hash) {
+	c.Head.Size = head.Size + uint64(len(sub.Lines))
+	c.Head.Last = sub.Seal(r.Suite(), head.Size, head.Last, recorded, keys, func(entry []byte, leaf chain.Hash) {
 		c.Entries = append(c.Entries, append([]byte(nil), entry...))
 		leaves = append(leaves, leaf)
 	})
 	if err := cfg.Store.Commit(c); err != nil {
-		return fmt.Errorf("create: %w", err)
+		return err
 	}
-	tree := chain.NewTree(r.Suite()).Grow(leaves).Tree
-	signed, err := chain.Checkpoint{Origin: r.Origin(), Size: 1, Root: tree.Root()}.Sign(cfg.Signer)
+	signed, err := chain.Checkpoint{Origin: r.Origin(), Size: c.Head.Size, Root: tree.Grow(leaves).Tree.Root()}.Sign(cfg.Signer)
 	if err != nil {
-		return fmt.Errorf("create: %w", err)
+		return err
 	}
 	if err := cfg.Store.SaveCheckpoint(signed); err != nil {
-		return fmt.Errorf("create: %w", err)
+		return err
 	}
 	return cfg.Store.Sync()
 }

@@ -283,7 +283,8 @@ func (r *recovery) replay(c *Commit) error {
 	if c.Head.Size != c.Prev.Size+uint64(len(c.Entries)) || c.Head.Last != leaves[len(leaves)-1] || c.Recorded < l.seq.recorded {
 		return fmt.Errorf("%w: its head is not that of its entries", ErrDamaged)
 	}
-	if err := r.submissions(c); err != nil && !r.holed() {
+	begun, err := r.submissions(c)
+	if err != nil && !r.holed() {
 		return err
 	}
 	skip := min(max(l.seq.tree.Size(), c.Prev.Size)-c.Prev.Size, uint64(len(leaves)))
@@ -292,7 +293,7 @@ func (r *recovery) replay(c *Commit) error {
 	if c.Head.Size == r.checkpoint.Size && growth.Tree.Root() != r.checkpoint.Root && !r.holed() {
 		return fmt.Errorf("%w: the first %d entries are not those that the checkpoint signs", ErrDamaged, r.checkpoint.Size)
 	}
-	return r.toIndex(c, keys, growth.Full)
+	return r.toIndex(c, keys, begun, growth.Full)
 }
 
 // entries parses and hashes the entries of a commit and follows their links.
@@ -315,12 +316,14 @@ func (r *recovery) entries(c *Commit) ([]chain.EventKey, []chain.Hash, error) {
 }
 
 // submissions judges those of a commit that matter now: the operator's always,
-// the others where nothing was signed over them yet.
-func (r *recovery) submissions(c *Commit) error {
+// the others where nothing was signed over them yet. It returns where they begin,
+// if the index lacks them.
+func (r *recovery) submissions(c *Commit) (begun []Begun, err error) {
 	signed := c.Head.Size <= r.checkpoint.Size
 	for i := 0; i < len(c.Entries); {
 		index := c.Prev.Size + uint64(i)
-		if signed && index > 0 && !isOperators(c.Entries[i]) {
+		judged := !signed || index == 0 || isOperators(c.Entries[i])
+		if !judged && c.Head.Size <= r.indexed {
 			i++
 			continue
 		}
@@ -329,27 +332,30 @@ func (r *recovery) submissions(c *Commit) error {
 			err = fmt.Errorf("a commit begins with position %d", position)
 		}
 		if err != nil {
-			return fmt.Errorf("%w: %w", ErrDamaged, err)
+			return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 		}
 		if !signed && index > 0 {
 			if refusal := r.l.seq.roster.CheckSignature(sub); refusal != nil {
-				return fmt.Errorf("%w: submission at %d: %w", ErrDamaged, index, refusal)
+				return nil, fmt.Errorf("%w: submission at %d: %w", ErrDamaged, index, refusal)
 			}
 		}
-		if err := r.judge(sub, index, c.Recorded); err != nil {
-			return fmt.Errorf("submission at %d: %w", index, err)
+		if judged {
+			if err := r.judge(sub, index, c.Recorded); err != nil {
+				return nil, fmt.Errorf("submission at %d: %w", index, err)
+			}
 		}
+		begun = append(begun, Begun{chain.SubmissionKey(sub.Digest(r.l.suite, r.l.origin)), index})
 		i += len(sub.Lines)
 	}
-	return nil
+	return begun, nil
 }
 
 // toIndex adds what the index lacks of a commit.
-func (r *recovery) toIndex(c *Commit, keys []chain.EventKey, full []chain.Tile) error {
+func (r *recovery) toIndex(c *Commit, keys []chain.EventKey, begun []Begun, full []chain.Tile) error {
 	if c.Head.Size <= r.indexed {
 		return nil
 	}
-	b := &IndexBatch{From: c.Prev.Size, To: c.Head.Size, Keys: keys, Tiles: full, Subjects: subjectsOf(c)}
+	b := &IndexBatch{From: c.Prev.Size, To: c.Head.Size, Keys: keys, Begun: begun, Tiles: full, Subjects: subjectsOf(c)}
 	if r.lagging {
 		r.l.lag.add(b)
 		r.l.audit.wrote(c)

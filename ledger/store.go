@@ -84,6 +84,7 @@ type Store interface {
 type IndexBatch struct {
 	From, To uint64           // entries [From, To); From is the Index's position
 	Keys     []chain.EventKey // one for each entry
+	Begun    []Begun          // where submissions begin, by ascending index
 	Subjects []Naming         // by ascending index; of one entry each subject once
 	Tiles    []chain.Tile     // that became full; of level 0 all that the entries fill, in order
 }
@@ -94,12 +95,19 @@ type Naming struct {
 	Index   uint64
 }
 
+// Begun says that a submission begins at an entry.
+type Begun struct {
+	Key   chain.EventKey // see chain.SubmissionKey
+	Index uint64
+}
+
 // Index keeps what can be rebuilt from the Store. Its methods may be called
 // at once, Apply by one caller only.
 type Index interface {
 	// Position is the number of entries whose batch is applied and readable.
 	Position() uint64
-	// Lookup returns the index of the entry for each key that is known.
+	// Lookup returns the index of the entry for each key that is known: of an
+	// event, or of the submission that begins there.
 	Lookup(keys []chain.EventKey) (map[chain.EventKey]uint64, error)
 	// Timeline returns up to limit indexes of entries that name the subject,
 	// ascending, beginning at from.

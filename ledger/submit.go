@@ -74,8 +74,9 @@ func (l *Ledger) examine(sub *chain.Submission) (*pending, error) {
 	for _, line := range sub.Lines {
 		size += len(line) + 1
 	}
+	text := sub.SignedText(l.suite, l.origin)
 	return &pending{
-		sub: sub, text: sub.SignedText(l.suite, l.origin), keys: keys, envelopes: envelopes,
+		sub: sub, text: text, digest: l.suite.Sum(text), keys: keys, envelopes: envelopes,
 		named:  subjectsIn(sub),
 		sealed: chain.SealedBound(len(sub.Lines), size),
 		done:   make(chan struct{}),
@@ -170,7 +171,7 @@ func (l *Ledger) repeatedReceipt(v *view, first uint64, p *pending) (*chain.Rece
 func (l *Ledger) newReceipt(v *view, p *pending, first uint64, prev chain.Hash, recorded int64) *chain.Receipt {
 	sub := p.sub
 	return &chain.Receipt{
-		Origin: l.origin, Suite: l.suite.Name(), Submission: l.suite.Sum(p.text),
+		Origin: l.origin, Suite: l.suite.Name(), Submission: p.digest,
 		Agency: sub.Agency, KeyID: sub.KeyID, Signature: sub.Signature,
 		First: first, Count: len(sub.Lines), Recorded: recorded, Prev: prev,
 		Checkpoint: string(v.checkpoint),

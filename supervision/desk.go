@@ -29,6 +29,9 @@ type Log interface {
 	// Prove returns an entry with its proof for the newest checkpoint; the error
 	// wraps ledger.ErrNotThere where there is none.
 	Prove(index uint64) (*ledger.Proven, error)
+	// Receipt makes the receipt of a recorded submission again; the error wraps
+	// ledger.ErrNotThere where there is none.
+	Receipt(digest chain.Hash) (*chain.Receipt, error)
 	// Err is why the ledger stopped by itself, nil while it runs.
 	Err() error
 	// Damaged is what of the log is known not to be what was signed; nil if nothing

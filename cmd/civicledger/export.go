@@ -60,7 +60,7 @@ func (x *exporting) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	store, err := datadir.Dir(x.data).OpenBook(datadir.Options{ReadOnly: true, Log: newLogger(false)})
+	store, err := datadir.Dir(x.data).ReadBook(newLogger(false))
 	if err != nil {
 		return err
 	}

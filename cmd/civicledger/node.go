@@ -16,6 +16,7 @@ import (
 	"civicledger/cmd/internal/datadir"
 	"civicledger/events/bus"
 	"civicledger/ledger"
+	"civicledger/ledger/chain"
 	"civicledger/ledger/keys"
 	"civicledger/ledger/tiles"
 	"civicledger/projections"
@@ -154,7 +155,7 @@ func (n *node) takeIn(ctx context.Context, dir datadir.Dir) error {
 	}
 	n.intake = bus.NewIntake(bus.IntakeConfig{
 		Conn: n.conn, Ledger: n.ledger, Origin: n.ledger.Origin(), Suite: n.ledger.Suite(),
-		VerifierKey: logKey.VerifierKey(), Logger: n.log,
+		VerifierKey: logKey.VerifierKey(), Receipt: n.receipt, Logger: n.log,
 	})
 	n.run("intake", func() error { return n.move(ctx) })
 	n.run("days", func() error { closeDays(ctx, n.ledger, operator, n.log); return nil })
@@ -171,6 +172,15 @@ func (n *node) takeIn(ctx context.Context, dir datadir.Dir) error {
 		}
 	})
 	return nil
+}
+
+// receipt is what the bus is told of a submission: nil where there is none.
+func (n *node) receipt(digest chain.Hash) (*chain.Receipt, error) {
+	r, err := n.ledger.Receipt(digest)
+	if errors.Is(err, ledger.ErrNotThere) {
+		return nil, nil
+	}
+	return r, err
 }
 
 // move takes submissions in until the ledger stops; when it does over damage,

@@ -69,7 +69,7 @@ written), 2 could not be done.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&p.data, "data", "", "directory of the ledger: stopped, or a copy")
-	f.StringVar(&p.server, "server", "http://"+defaultListen, "URL of the server")
+	serverFlag(f, &p.server)
 	f.StringVar(&p.out, "out", "", "file to write, or directory where there are several")
 	f.BoolVar(&p.entries, "entries", false, "write the bytes of each entry beside its proof")
 	return cmd
@@ -166,7 +166,11 @@ func (p *proving) write(proven *ledger.Proven, one bool, out io.Writer) error {
 // source is where proofs come from, and what to call in the end.
 func (p *proving) source(ctx context.Context) (proofs, func(), error) {
 	if p.data == "" {
-		tiles, err := newTileProver(ctx, p.server, verify.Server(p.server))
+		base, err := serverBase(p.server)
+		if err != nil {
+			return nil, nil, err
+		}
+		tiles, err := newTileProver(ctx, base, verify.Server(base))
 		if err != nil {
 			return nil, nil, err
 		}

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +17,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"civicledger/supervision"
 	"civicledger/supervision/httpapi"
@@ -56,7 +59,7 @@ last line says what), 2 could not be asked.`,
 		},
 	}
 	flags := cmd.PersistentFlags()
-	flags.StringVar(&q.server, "server", "http://"+defaultListen, "URL of the server")
+	serverFlag(flags, &q.server)
 	flags.BoolVar(&q.json, "json", false, "print the server's JSON; with --all one page a line")
 	flags.Uint64Var(&q.min, "min", 0, "wait until the entry with this index is in the answer")
 	cmd.AddCommand(
@@ -167,7 +170,11 @@ func (q *asking) get(ctx context.Context, path string, params url.Values, into a
 	if q.min > 0 {
 		params.Set("min", strconv.FormatUint(q.min, 10))
 	}
-	address := strings.TrimSuffix(q.server, "/") + path
+	base, err := serverBase(q.server)
+	if err != nil {
+		return nil, err
+	}
+	address := base + path
 	if len(params) > 0 {
 		address += "?" + params.Encode()
 	}
@@ -195,6 +202,26 @@ func (q *asking) get(ctx context.Context, path string, params url.Values, into a
 		return nil, fmt.Errorf("the answer of %s cannot be read: %w", address, err)
 	}
 	return raw, nil
+}
+
+// serverVariable is the environment's word where --server is not given.
+const serverVariable = "CIVICLEDGER_SERVER"
+
+func serverFlag(f *pflag.FlagSet, server *string) {
+	f.StringVar(server, "server", cmp.Or(os.Getenv(serverVariable), "http://"+defaultListen), "URL or host:port of the server; else $"+serverVariable)
+}
+
+// serverBase is the URL of a server that is named by one, or by host and port.
+func serverBase(server string) (string, error) {
+	text := server
+	if !strings.Contains(text, "://") {
+		text = "http://" + text
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.RawQuery+u.Fragment != "" {
+		return "", fmt.Errorf("the server %q is neither host:port nor a URL such as http://%s: --server, or $%s", server, defaultListen, serverVariable)
+	}
+	return strings.TrimSuffix(text, "/"), nil
 }
 
 // refusedBy says in words what the server answered instead of an answer. That

@@ -43,25 +43,25 @@ func (d Dir) Open(ctx context.Context, o Options) (*ledger.Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	store, err := d.OpenBook(o)
+	idx := &opened{dir: d, options: o}
+	store, err := d.openBook(o, verifier, idx)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, idx.close())
 	}
-	idx, rebuilt, err := d.openIndex(store, o)
-	if err != nil {
+	if err := idx.settle(store); err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
 	c := o.Ledger
-	c.Store, c.Index, c.Signer, c.VerifierKey, c.ReadOnly, c.Log = store, idx, signer, verifier, o.ReadOnly, o.Log
+	c.Store, c.Index, c.Signer, c.VerifierKey, c.ReadOnly, c.Log = store, idx.index, signer, verifier, o.ReadOnly, o.Log
 	if o.Store != nil {
 		c.Store = o.Store(store)
 	}
 	if o.Wrap != nil {
-		c.Index = o.Wrap(idx, rebuilt)
+		c.Index = o.Wrap(c.Index, idx.rebuilt)
 	}
 	l, err := ledger.Open(ctx, c)
 	if err != nil {
-		return nil, errors.Join(err, idx.Close(), store.Close())
+		return nil, errors.Join(err, idx.close(), store.Close())
 	}
 	return l, nil
 }
@@ -115,72 +115,161 @@ func (d Dir) Verifier() (note.Verifier, error) {
 // DamageCure is said wherever damage ends something.
 const DamageCure = "civicledger verify names all of it; civicledger repair puts it back from a backup; civicledger serve --read-only answers from what stands"
 
-// OpenBook opens the book alone, and says what a crash left behind.
-func (d Dir) OpenBook(o Options) (*book.Book, error) {
-	b, log := o.Book, o.Log
+// damageCure is DamageCure and, where the book says how much of it stands, how
+// the rest may be given up.
+func (d Dir) damageCure(err error) string {
+	var damage *book.DamageError
+	if !errors.As(err, &damage) || damage.Standing == 0 {
+		return DamageCure
+	}
+	return fmt.Sprintf("%s; where no copy has it, civicledger accept-loss --data %s --size %d goes on with what stands, and says so on the log", DamageCure, d, damage.Standing)
+}
+
+// bookOptions are those of the book, with who else knows how long it was. A
+// stored checkpoint counts if the log's key signed it.
+func (d Dir) bookOptions(o Options, verifier string, idx *opened) (book.Options, error) {
+	b := o.Book
 	b.ReadOnly = o.ReadOnly
 	if b.MinFree == 0 {
 		b.FreeBytes, b.MinFree = index.FreeBytes, minFree
 	}
-	store, err := book.Open(string(d), b)
+	key, err := note.NewVerifier(verifier)
+	if err != nil {
+		return b, fmt.Errorf("the log's key: %w", err)
+	}
+	b.Known = idx.known
+	b.Check = func(note []byte) error {
+		_, err := chain.OpenCheckpoint(note, key)
+		return err
+	}
+	return b, nil
+}
+
+// ReadBook opens the book alone, to be read.
+func (d Dir) ReadBook(log *slog.Logger) (*book.Book, error) {
+	o := Options{ReadOnly: true, Log: log}
+	_, verifier, err := d.LogKeys(true)
+	if err != nil {
+		return nil, err
+	}
+	return d.openBook(o, verifier, &opened{dir: d, options: o})
+}
+
+// openBook opens the book, and says what a crash left behind.
+func (d Dir) openBook(o Options, verifier string, idx *opened) (*book.Book, error) {
+	options, err := d.bookOptions(o, verifier, idx)
+	if err != nil {
+		return nil, err
+	}
+	store, err := book.Open(string(d), options)
 	if errors.Is(err, ledger.ErrDamaged) {
-		return nil, fmt.Errorf("%w\n%s", err, DamageCure)
+		return nil, fmt.Errorf("%w\n%s", err, d.damageCure(err))
 	}
 	if err != nil {
 		return nil, err
 	}
 	report := store.Report()
 	for _, reason := range report.BadSlots {
-		log.Warn("a checkpoint slot is not usable, the other one is", "reason", reason)
+		if o.ReadOnly {
+			o.Log.Warn("a checkpoint slot is not usable", "reason", reason)
+		} else {
+			o.Log.Warn("a checkpoint slot was not usable, as a crash may leave one; its twin is, the book reaches it, and both are written again", "reason", reason)
+		}
 	}
 	if o.ReadOnly { // what lies above the checkpoint may be a write under way
 		return store, nil
 	}
 	if t := report.Torn; t != nil {
-		log.Warn("a write was cut off by a crash; nobody was told it had succeeded",
+		o.Log.Warn("a write was cut off by a crash; nobody was told it had succeeded",
 			"entry", t.First, "file", t.File, "bytes", t.Size, "moved to", t.MovedTo, "reason", t.Reason)
 	}
 	if report.Above > 0 {
-		log.Info("entries above the stored checkpoint will be checked and signed", "entries", report.Above)
+		o.Log.Info("entries above the stored checkpoint will be checked and signed", "entries", report.Above)
 	}
 	return store, nil
 }
 
-// openIndex opens the index, or makes a new one in place of one that is
-// damaged: it is no evidence, and the book has all of it.
-func (d Dir) openIndex(store ledger.Store, o Options) (idx ledger.Index, rebuilt bool, err error) {
-	options := o.Index
-	options.ReadOnly, options.Logger = o.ReadOnly, o.Log
-	if options.Ledger, err = genesisHash(store); err != nil {
-		return nil, false, err
+// opened is the index while a directory is opened: before the book is settled,
+// as a witness of how long it was, and afterwards, made anew if it is damaged.
+type opened struct {
+	dir     Dir
+	options Options
+	index   ledger.Index
+	err     error // why it could not be opened
+	rebuilt bool
+}
+
+func (x *opened) open(store ledger.Store) (*index.Index, error) {
+	o := x.options.Index
+	o.ReadOnly, o.Logger = x.options.ReadOnly, x.options.Log
+	var err error
+	if o.Ledger, err = genesisHash(store); err != nil {
+		return nil, err
 	}
-	made, err := index.Open(d.Index(), options)
-	if o.ReadOnly && errors.Is(err, index.ErrUnclean) { // left so by a kill; nobody has it open
-		options.ReadOnly = false
-		if made, err = index.Open(d.Index(), options); err == nil {
+	made, err := index.Open(x.dir.Index(), o)
+	if errors.Is(err, index.ErrUnclean) { // read-only: a kill left it so, and nobody has it open
+		o.ReadOnly = false
+		if made, err = index.Open(x.dir.Index(), o); err == nil {
 			err = made.Close()
 		}
-		if options.ReadOnly = true; err == nil {
-			made, err = index.Open(d.Index(), options)
+		if o.ReadOnly = true; err == nil {
+			made, err = index.Open(x.dir.Index(), o)
 		}
+	}
+	return made, err
+}
+
+// known is what the index knows of the book's length; nothing, where there is
+// none or it cannot be opened.
+func (x *opened) known(b *book.Book) []book.Witness {
+	if _, err := os.Stat(x.dir.Index()); err != nil {
+		return nil // it is made when the book is settled
+	}
+	made, err := x.open(b)
+	if x.err = err; err != nil {
+		return nil
+	}
+	x.index = made
+	if made.Known() == 0 {
+		return nil
+	}
+	return []book.Witness{{By: "the index", Size: made.Known()}}
+}
+
+// settle opens the index, or makes a new one in place of one that is damaged:
+// it is no evidence, and the book has all of it.
+func (x *opened) settle(store *book.Book) error {
+	if x.index != nil {
+		return nil
+	}
+	made, err := (*index.Index)(nil), x.err
+	if err == nil { // it was not asked
+		made, err = x.open(store)
 	}
 	switch {
-	case err == nil:
-	case o.ReadOnly:
-		o.Log.Warn("reading without the index", "cause", err)
-		return ledger.NoIndex{}, false, nil
+	case err != nil && x.options.ReadOnly:
+		x.options.Log.Warn("reading without the index", "cause", err)
+		x.index = ledger.NoIndex{}
+		return nil
 	case errors.Is(err, index.ErrCorrupt), errors.Is(err, index.ErrFormat):
-		o.Log.Warn("the index will be rebuilt from the book", "cause", err)
-		if err := index.Remove(d.Index()); err != nil {
-			return nil, false, err
+		x.options.Log.Warn("the index will be rebuilt from the book", "cause", err)
+		if err := index.Remove(x.dir.Index()); err != nil {
+			return err
 		}
-		rebuilt = true
-		made, err = index.Open(d.Index(), options)
+		x.rebuilt = true
+		made, err = x.open(store)
 	}
-	if err != nil {
-		return nil, false, err
+	if err == nil {
+		x.index = made
 	}
-	return made, rebuilt, nil
+	return err
+}
+
+func (x *opened) close() error {
+	if x.index == nil {
+		return nil
+	}
+	return x.index.Close()
 }
 
 // genesisHash is the hash of entry 0, which ties an index to its book.
