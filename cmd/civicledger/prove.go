@@ -113,18 +113,13 @@ func (p *proving) run(ctx context.Context, spans []span, out, progress io.Writer
 	written := 0
 	var damaged error // what stands behind is proven all the same
 	for _, s := range spans {
-		for at := s.first; at <= s.last; at++ {
-			for proven, err := range source(at, s.last) {
+		for s.first <= s.last {
+			for proven, err := range source(s.first, s.last) {
 				if err == nil {
-					err = ctx.Err()
+					err = errors.Join(ctx.Err(), p.write(proven, one, out))
 				}
-				if err == nil {
-					err = p.write(proven, one, out)
-				}
-				if errors.Is(err, ledger.ErrDamaged) {
-					if damaged == nil {
-						damaged = badNews("%v", err)
-					}
+				if s.first++; errors.Is(err, ledger.ErrDamaged) {
+					damaged = err
 					break
 				}
 				if errors.Is(err, ledger.ErrNotThere) {
@@ -136,11 +131,13 @@ func (p *proving) run(ctx context.Context, spans []span, out, progress io.Writer
 				if written++; written%progressRows == 0 {
 					fmt.Fprintf(progress, "%d proofs written, the last is of entry %d\n", written, proven.Proof.Index)
 				}
-				at = proven.Proof.Index + 1
 			}
 		}
 	}
-	return damaged
+	if damaged != nil {
+		return badNews("%d proofs written; %v", written, damaged)
+	}
+	return nil
 }
 
 // write puts a proof where it belongs.
@@ -226,12 +223,18 @@ func (p *tileProver) proofs(first, last uint64) iter.Seq2[*ledger.Proven, error]
 			return
 		}
 		for index := first; index <= last; index++ {
-			entry, err := p.entry(index)
-			if err != nil {
-				yield(nil, err)
-				return
+			if n := index/chain.TileWidth + 1; n != p.read {
+				p.read = n
+				p.bundle, _ = p.log.Entries(p.ctx, n-1, int(min(chain.TileWidth, p.signed.Size-(n-1)*chain.TileWidth)))
 			}
-			proven, err := p.prove(index, entry)
+			var proven *ledger.Proven
+			err := error(ledger.ErrDamaged)
+			if p.bundle != nil {
+				proven, err = p.prove(index, p.bundle[index%chain.TileWidth])
+			}
+			if err != nil {
+				proven, err = p.alone(index)
+			}
 			if !yield(proven, err) || err != nil {
 				return
 			}
@@ -239,37 +242,35 @@ func (p *tileProver) proofs(first, last uint64) iter.Seq2[*ledger.Proven, error]
 	}
 }
 
-// entry returns an entry out of its bundle, or alone where one of the bundle's
-// entries cannot be read.
-func (p *tileProver) entry(index uint64) ([]byte, error) {
-	if n := index / chain.TileWidth; n+1 != p.read {
-		p.read = n + 1
-		p.bundle, _ = p.log.Entries(p.ctx, n, int(min(chain.TileWidth, p.signed.Size-n*chain.TileWidth)))
-	}
-	if p.bundle != nil {
-		return p.bundle[index%chain.TileWidth], nil
-	}
-	return p.ask(index, "raw")
-}
-
-// ask asks for one entry, or for why there is no proof of it.
-func (p *tileProver) ask(index uint64, what string) ([]byte, error) {
+// alone asks for an entry with its proof, where what stands beside it cannot be
+// read. The error wraps ledger.ErrDamaged where the server says that it is.
+func (p *tileProver) alone(index uint64) (*ledger.Proven, error) {
 	q := asking{server: p.server, client: http.DefaultClient}
-	raw, err := q.get(p.ctx, fmt.Sprintf("/v1/entries/%d/%s", index, what), url.Values{}, nil)
+	text, err := q.get(p.ctx, fmt.Sprintf("/v1/entries/%d/proof", index), url.Values{}, nil)
 	var exit *exitError
 	if errors.As(err, &exit) {
 		err = fmt.Errorf("%w: %w", ledger.ErrDamaged, err)
 	}
-	return raw, err
+	if err != nil {
+		return nil, fmt.Errorf("prove entry %d: %w", index, err)
+	}
+	proof, err := chain.ParseLogProof(text)
+	if err != nil {
+		return nil, fmt.Errorf("prove entry %d: %w", index, err)
+	}
+	entry, err := q.get(p.ctx, fmt.Sprintf("/v1/entries/%d/raw", index), url.Values{}, nil)
+	if err == nil {
+		err = chain.VerifyInclusion(p.suite, index, p.signed.Size, p.suite.Leaf(entry), proof.Path, p.signed.Root)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("prove entry %d: what the server shows contradicts itself: %w", index, err)
+	}
+	return &ledger.Proven{Entry: entry, Proof: &chain.LogProof{Index: index, Path: proof.Path, Checkpoint: p.note}}, nil
 }
 
 func (p *tileProver) prove(index uint64, entry []byte) (*ledger.Proven, error) {
 	path, err := p.prover.Append(nil, index)
-	if err != nil {
-		if _, why := p.ask(index, "proof"); why != nil {
-			return nil, fmt.Errorf("prove entry %d: %w", index, why)
-		}
-	} else {
+	if err == nil {
 		err = chain.VerifyInclusion(p.suite, index, p.signed.Size, p.suite.Leaf(entry), path, p.signed.Root)
 	}
 	if err != nil {
