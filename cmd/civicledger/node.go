@@ -134,7 +134,7 @@ func (s *serving) audit() ledger.AuditConfig {
 }
 
 // project follows the log. Where it is damaged, the tables end, and go on
-// answering from what stands before it.
+// answering from what stands before it, and say so.
 func (n *node) project(ctx context.Context) error {
 	err := n.tables.Run(ctx)
 	if !errors.Is(err, ledger.ErrDamaged) {
