@@ -20,7 +20,7 @@ import (
 	"civicledger/ledger"
 	"civicledger/ledger/chain"
 	"civicledger/ledger/suite"
-	"civicledger/ledger/verify"
+	"civicledger/ledger/verify/source"
 )
 
 // proving is one run of prove: from where, what for, and where to.
@@ -167,7 +167,7 @@ func (p *proving) source(ctx context.Context) (proofs, func(), error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		tiles, err := newTileProver(ctx, base, verify.Server(base))
+		tiles, err := newTileProver(ctx, base)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -188,7 +188,7 @@ func (p *proving) source(ctx context.Context) (proofs, func(), error) {
 type tileProver struct {
 	ctx    context.Context // of the command that it serves
 	server string
-	log    *verify.Tiles
+	log    *source.Tiles
 	suite  *suite.Suite
 	note   string
 	signed chain.Checkpoint
@@ -197,7 +197,8 @@ type tileProver struct {
 	read   uint64   // its number, and one
 }
 
-func newTileProver(ctx context.Context, server string, log *verify.Tiles) (*tileProver, error) {
+func newTileProver(ctx context.Context, server string) (*tileProver, error) {
+	log := source.Server(server)
 	signed, err := log.Checkpoint(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("ask: %w (is the server running? civicledger serve)", err)
