@@ -3,7 +3,6 @@ package sources
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"iter"
@@ -126,7 +125,9 @@ func (d *draw) since(before *draw) []said {
 	switch {
 	case differs:
 		one := d.said(before.stands)
-		one.id = d.id + "-corrected-" + digest(before.stands, d.settled)
+		figures, _ := json.Marshal(d.settled.DrawFigures, json.Deterministic(true)) // numbers and texts: it cannot fail
+		key := fingerprint(before.stands, d.settled.DrawnOn, fmt.Sprint(d.settled.Numbers), string(figures))
+		one.id = d.id + "-corrected-" + hex.EncodeToString(key[:8])
 		d.stands = one.id
 		return []said{one}
 	case len(names) == 0:
@@ -136,15 +137,6 @@ func (d *draw) since(before *draw) []said {
 		id: d.id + "-supplement-" + strings.Join(names, "-"), typ: "lottery.draw.supplemented.v1",
 		date: d.settled.DrawnOn, subject: d.id, data: supplement,
 	}}
-}
-
-// digest is of what a correction replaces and says. Prose and links are left
-// out: they do not make another figure.
-func digest(replaces string, d catalogue.DrawSettled) string {
-	d.Common = catalogue.Common{}
-	text, _ := json.Marshal(d, json.Deterministic(true)) // numbers and texts: it cannot fail
-	sum := sha256.Sum256(append([]byte(replaces+"\n"), text...))
-	return hex.EncodeToString(sum[:8])
 }
 
 // game is what may be drawn: so many different numbers up to a highest one

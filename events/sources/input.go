@@ -187,7 +187,7 @@ func isASCII(b []byte) bool {
 
 // wellEncoded refuses text that lost characters on its way.
 func wellEncoded(column, text string) error {
-	if utf8.ValidString(text) && !strings.ContainsRune(text, utf8.RuneError) {
+	if utf8.ValidString(text) && !strings.Contains(text, string(utf8.RuneError)) {
 		return nil
 	}
 	return badCell(column, clip(strings.ToValidUTF8(text, "?")), "is not in the file's encoding: try --encoding gb18030")

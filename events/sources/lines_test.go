@@ -73,7 +73,7 @@ func randomTable(r *rand.Rand) string {
 			}
 			b.WriteString("\n")
 		default:
-			row := []string{fmt.Sprint("R", i), "2020-02-0" + fmt.Sprint(1+r.IntN(3)), "bank", "anonymous", "", fmt.Sprint(1+r.IntN(3)), "CNY"}
+			row := []string{fmt.Sprint("R", i), "2020-02-0" + fmt.Sprint(1+r.IntN(3)), "bank", "anonymous", "", fmt.Sprint(1 + r.IntN(3)), "CNY"}
 			if r.IntN(5) == 0 {
 				row[r.IntN(len(row))] = cells[r.IntN(len(cells))]
 			}
@@ -192,7 +192,7 @@ func TestIds_WhatTheyAreMadeOf(t *testing.T) {
 	for name, same := range map[string]string{
 		"written otherwise": id("R7,2020-02-01,bank,person_masked,*某,5,CNY\n", Options{}),
 		"a withheld name":   id(strings.Replace(row, "*某", "*琪", 1), Options{}), // its digest could be tried out
-		"another campaign":  id(row, Options{Campaign: "c-1", Fund: "f-1"}),      // a conflict, not a second gift
+		"another campaign":  id(row, Options{Campaign: "c-1", Fund: "f-1"}),     // a conflict, not a second gift
 	} {
 		if same != plain {
 			t.Errorf("%s: id %s, want %s", name, same, plain)

@@ -62,19 +62,24 @@ func (sp *speaker) identify(row *record, direction string, members ...string) st
 	if sp.Number != "" {
 		members = []string{"number", row.text(sp.Number)}
 	}
-	text := make([]byte, 0, 256)
-	for _, member := range append([]string{direction, sp.who}, members...) {
-		text = append(strconv.AppendInt(text, int64(len(member)), 10), ':')
-		text = append(text, member...)
-	}
-	sum := sha256.Sum256(text)
-	key := [16]byte(sum[:])
+	key := fingerprint(append(members, direction, sp.who)...)
 	sp.equal[key]++
 	id := hex.EncodeToString(key[:])
 	if n := sp.equal[key]; n > 1 {
 		id += "-" + strconv.Itoa(n)
 	}
 	return id
+}
+
+// fingerprint is of texts, told apart by their lengths.
+func fingerprint(members ...string) [16]byte {
+	text := make([]byte, 0, 512)
+	for _, member := range members {
+		text = append(strconv.AppendInt(text, int64(len(member)), 10), ':')
+		text = append(text, member...)
+	}
+	sum := sha256.Sum256(text)
+	return [16]byte(sum[:])
 }
 
 // optional is a number as a member of a digest.
@@ -120,26 +125,18 @@ func (sp *speaker) line(one *said) ([]byte, error) {
 	if err != nil {
 		return nil, refusal(err)
 	}
-	return line, judged(line)
+	// What the catalogue refuses here, the intake would refuse.
+	t, ok := catalogue.Lookup(e.Type)
+	if !ok {
+		return nil, fmt.Errorf("type %s is not in the catalogue", e.Type)
+	}
+	if problems := t.Validate(&e); problems != nil {
+		return nil, refusal(problems)
+	}
+	return line, nil
 }
 
 const maxSubject = 256
-
-// judged asks the catalogue: what it refuses here, the intake would refuse.
-func judged(line []byte) error {
-	e, problems := events.Parse(line)
-	if problems != nil {
-		return refusal(problems)
-	}
-	t, ok := catalogue.Lookup(e.Type)
-	if !ok {
-		return fmt.Errorf("type %s is not in the catalogue", e.Type)
-	}
-	if problems := t.Validate(e); problems != nil {
-		return refusal(problems)
-	}
-	return nil
-}
 
 // refusal makes problems a flaw of the row; other errors stay what they are.
 func refusal(err error) error {

@@ -94,7 +94,7 @@ func openTable(in *input, layouts []table, sp *speaker) (*rows, error) {
 // header takes the names of the columns. A column without a name must be empty
 // in every row.
 func (r *rows) header(line string) error {
-	cells, err := split(line)
+	cells, err := split(nil, line)
 	if err != nil {
 		return fmt.Errorf("the first line must name the columns: %w", err)
 	}
@@ -183,14 +183,15 @@ func (r *rows) cells(text string) (err error) {
 		if end := closing(text); end >= 0 {
 			r.quoted = 0
 			if rest, more := strings.CutPrefix(text[end:], ","); more {
-				if _, err := split(rest); errors.Is(err, errOpenQuote) {
+				if _, err := split(nil, rest); errors.Is(err, errOpenQuote) {
 					r.quoted = r.in.line
 				}
 			}
 		}
 		return badRow("stands inside the quote that opens on line %d: mend that line", opened)
 	}
-	if r.record.values, err = split(text); err == nil {
+	r.record.line = text
+	if r.record.values, err = split(r.record.values[:0], text); err == nil {
 		return nil
 	}
 	if errors.Is(err, errOpenQuote) {
@@ -208,10 +209,9 @@ var (
 	errReturn    = errors.New("has a carriage return inside: save the file with lines that end in LF or CR LF")
 )
 
-// split cuts a line into cells (RFC 4180, but a cell ends on its line). With
-// an error the last cell is the one that is wrong.
-func split(line string) ([]string, error) {
-	cells := make([]string, 0, 12)
+// split appends the cells of a line (RFC 4180, but a cell ends on its line).
+// With an error the last cell is the one that is wrong.
+func split(cells []string, line string) ([]string, error) {
 	if strings.IndexByte(line, '\r') >= 0 {
 		return append(cells, line), errReturn
 	}
@@ -295,7 +295,8 @@ func placed(err error, file string, line int) error {
 type record struct {
 	columns []string
 	at      map[string]int
-	values  []string
+	line    string
+	values  []string // of the line, until the next is read
 	opts    *Options
 }
 
@@ -365,12 +366,16 @@ func (r *record) wellFormed() error {
 	if len(r.values) != len(r.columns) {
 		return badRow("has %d cells where the header has %d: is a comma or a quote too many or missing?", len(r.values), len(r.columns))
 	}
+	unsound := wellEncoded("", r.line) != nil
 	for i, value := range r.values {
-		if err := wellEncoded(r.columns[i], value); err != nil {
-			return err
-		}
 		if r.columns[i] == "" && strings.TrimSpace(value) != "" {
 			return badCell("", value, "stands in column %d, which has no name: name it in the header, or empty it", i+1)
+		}
+		if !unsound {
+			continue
+		}
+		if err := wellEncoded(r.columns[i], value); err != nil {
+			return err
 		}
 	}
 	return nil
