@@ -125,4 +125,5 @@ var decoders = map[string]func(*events.Event) (any, error){
 	"operator.key.rotated.v1":                as[catalogue.OperatorKeyRotated],
 	"log.key.rotated.v1":                     as[catalogue.LogKeyRotated],
 	"day.closed.v1":                          as[catalogue.DayClosed],
+	"log.cut.accepted.v1":                    as[catalogue.LogCutAccepted],
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"civicledger/cmd/internal/datadir"
 	"civicledger/ledger"
 	"civicledger/ledger/backup"
 	"civicledger/ledger/verify"
@@ -83,7 +84,7 @@ type refusedFor struct {
 }
 
 func (b *copying) run(ctx context.Context, dest string, out, diag io.Writer) error {
-	_, key, err := dataDir(b.data).logKeys(true)
+	_, key, err := datadir.Dir(b.data).LogKeys(true)
 	if err != nil {
 		return fmt.Errorf("backup: %s holds no ledger: %w", b.data, err)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"civicledger/cmd/internal/datadir"
 	"civicledger/ledger"
 	"civicledger/ledger/chain"
 	"civicledger/ledger/suite"
@@ -65,7 +66,7 @@ Exit codes: 0 written, 1 there is no such entry, 2 could not be done.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&p.data, "data", "", "directory of the ledger: stopped, or a copy")
-	f.StringVar(&p.server, "server", "http://"+defaultListen, "URL of the server")
+	serverFlag(f, &p.server)
 	f.StringVar(&p.out, "out", "", "file to write, or directory where there are several")
 	f.BoolVar(&p.entries, "entries", false, "write the bytes of each entry beside its proof")
 	return cmd
@@ -152,13 +153,19 @@ func (p *proving) write(proven *ledger.Proven, one bool, out io.Writer) error {
 // source is where proofs come from, and what to call in the end.
 func (p *proving) source(ctx context.Context) (proofs, func(), error) {
 	if p.data == "" {
-		tiles, err := newTileProver(ctx, verify.Server(p.server))
+		base, err := serverBase(p.server)
+		if err != nil {
+			return nil, nil, err
+		}
+		tiles, err := newTileProver(ctx, verify.Server(base))
 		if err != nil {
 			return nil, nil, err
 		}
 		return tiles.proofs, func() {}, nil
 	}
-	l, err := dataDir(p.data).openForReading(ctx, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	l, err := datadir.Dir(p.data).Open(ctx, datadir.Options{
+		ReadOnly: true, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	})
 	if err != nil {
 		return nil, nil, err
 	}

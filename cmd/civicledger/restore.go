@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"civicledger/cmd/internal/datadir"
 	"civicledger/ledger/backup"
 	"civicledger/ledger/keys"
 	"civicledger/ledger/verify"
@@ -98,7 +99,7 @@ func (r *restoring) run(ctx context.Context, out, diag io.Writer) error {
 	}
 	todo := backup.Restoring{From: r.from, Data: r.data, Key: key, Known: known, NoProof: r.noProof}
 	if r.keys != "" {
-		todo.Finish = func(dir string) error { return putKeys(ctx, r.keys, dataDir(dir), key) }
+		todo.Finish = func(dir string) error { return putKeys(ctx, r.keys, datadir.Dir(dir), key) }
 	}
 	done, err := backup.Restore(ctx, todo, backup.Options{Progress: progressEvery(diag, "done")})
 	refused, err := badNewsOf(err)
@@ -137,7 +138,7 @@ func (r *restoring) answer(out io.Writer, done *backup.Restored, known *verify.K
 // putKeys copies the kept keys into a restored directory, if they are those of
 // its log: the one that signs its checkpoints, and the operator's as of its last
 // entry.
-func putKeys(ctx context.Context, from string, to dataDir, verifier string) error {
+func putKeys(ctx context.Context, from string, to datadir.Dir, verifier string) error {
 	logKey, err := keys.LoadLog(filepath.Join(from, "log.key"))
 	if err != nil {
 		return err
@@ -149,7 +150,7 @@ func putKeys(ctx context.Context, from string, to dataDir, verifier string) erro
 	if logKey.VerifierKey() != verifier {
 		return fmt.Errorf("log.key in %s is that of %s, not of this ledger", from, logKey.VerifierKey())
 	}
-	l, err := to.openForReading(ctx, slog.New(slog.DiscardHandler))
+	l, err := to.Open(ctx, datadir.Options{ReadOnly: true, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
 	}
@@ -157,10 +158,10 @@ func putKeys(ctx context.Context, from string, to dataDir, verifier string) erro
 	if l.Roster().OperatorKey() != operator.ID() {
 		return fmt.Errorf("operator.key in %s is key %s; the operator's key on this log is %s", from, operator.ID(), l.Roster().OperatorKey())
 	}
-	if err := os.MkdirAll(filepath.Dir(to.logKey()), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(to.LogKey()), 0o700); err != nil {
 		return err
 	}
-	return errors.Join(copyPrivate(filepath.Join(from, "log.key"), to.logKey()), copyPrivate(filepath.Join(from, "operator.key"), to.operatorKey()))
+	return errors.Join(copyPrivate(filepath.Join(from, "log.key"), to.LogKey()), copyPrivate(filepath.Join(from, "operator.key"), to.OperatorKey()))
 }
 
 // copyPrivate copies a key file durably, its owner's alone.

@@ -33,7 +33,7 @@ organisation.rectification.accepted organisation.penalised organisation.listed o
 organisation.deregistered organisation.penalty.announced
 lottery.draw.settled lottery.draw.supplemented lottery.welfare_fund.collected lottery.welfare_fund.allocated
 lottery.welfare_fund.spent
-ledger.opened agency.enrolled agency.key.added agency.key.revoked operator.key.rotated log.key.rotated day.closed`
+ledger.opened agency.enrolled agency.key.added agency.key.revoked operator.key.rotated log.key.rotated day.closed log.cut.accepted`
 
 func mustParse(t testing.TB, line []byte) *events.Event {
 	t.Helper()

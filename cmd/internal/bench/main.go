@@ -62,6 +62,14 @@ var suites = []suite{
 	{pkg: "./ledger/tiles", bench: "^BenchmarkWholeLog$/commit=1000$/plain$", time: "3x", figures: []figure{
 		{"whole log served, bundles and leaf tiles: of SHA-256 on one core", "of-sha256", ""},
 	}},
+	{pkg: "./projections", bench: "^BenchmarkFold_Donations$", time: "1x", figures: []figure{
+		{"fold of 1 million donations: of a JSON scanner on one core", "of-json", ""},
+		{"  events a second", "events/s", ""},
+	}},
+	{pkg: "./projections", bench: "^BenchmarkFold_Payments$", time: "1x", figures: []figure{
+		{"fold of 1 million payments: of a JSON scanner on one core", "of-json", ""},
+		{"  events a second", "events/s", ""},
+	}},
 	{pkg: "./ledger", bench: "^BenchmarkLarge$", time: "1x", large: true, figures: []figure{
 		{"append at 1 million entries: of write+fdatasync", "of-bound-at-1M", "as at 10 million"},
 		{"append at 10 million entries: of write+fdatasync", "of-bound-at-10M", "as at 1 million"},

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"civicledger/cmd/internal/datadir"
 	"civicledger/ledger"
 	"civicledger/ledger/book"
 	"civicledger/ledger/frame"
@@ -42,8 +43,8 @@ func (r *run) staleIndex() error {
 		return nil
 	}
 	r.did("stale index", fmt.Sprintf("of %d beside %d", old.size, r.model.size))
-	dir := filepath.Join(r.dir, indexDir)
-	if err := errors.Join(os.RemoveAll(dir), copyDir(filepath.Join(old.dir, indexDir), dir)); err != nil {
+	dir := datadir.Dir(r.dir).Index()
+	if err := errors.Join(os.RemoveAll(dir), copyDir(datadir.Dir(old.dir).Index(), dir)); err != nil {
 		return err
 	}
 	return r.mustStart(nil)
@@ -76,7 +77,9 @@ func (r *run) staleBook() error {
 	if err := errors.Join(err, copyDir(filepath.Join(old.dir, book.Dir), filepath.Join(dir, book.Dir))); err != nil {
 		return err
 	}
-	return r.mustRefuse(dir, func(err error) bool { return strings.Contains(err.Error(), "the index holds") })
+	return r.mustRefuse(dir, func(err error) bool {
+		return errors.Is(err, ledger.ErrDamaged) && strings.Contains(err.Error(), "the index knows of")
+	})
 }
 
 // staleSegments: older segments beside the newer checkpoint are refused.

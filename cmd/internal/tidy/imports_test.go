@@ -26,12 +26,13 @@ var law = []rule{
 	{"ledger/chain", []string{"ledger/suite"}},
 	{"ledger/roster", []string{"ledger/chain", "ledger/suite"}},
 	{"ledger/frame", []string{"ledger/chain"}},
+	{"ledger/lock", nil}, // below all that keep files
 	{"ledger/verify", []string{"ledger/chain", "ledger/frame", "ledger/roster", "ledger/suite"}},
 	{"ledger", formats},
-	{"ledger/book", []string{"ledger", "ledger/chain", "ledger/frame"}},
+	{"ledger/book", []string{"ledger", "ledger/chain", "ledger/frame", "ledger/lock"}},
 	{"ledger/backup", []string{"ledger", "ledger/book", "ledger/chain", "ledger/frame", "ledger/suite", "ledger/verify"}},
-	{"ledger/index", []string{"ledger", "ledger/chain"}},
-	{"ledger/tiles", []string{"ledger", "ledger/chain", "ledger/suite"}},
+	{"ledger/index", []string{"ledger", "ledger/chain", "ledger/lock"}},
+	{"ledger/tiles", []string{"ledger", "ledger/chain", "ledger/lock", "ledger/suite"}},
 	{"ledger/keys", []string{"ledger/chain", "ledger/suite"}},
 	{"ledger/*test", append([]string{"ledger"}, formats...)}, // conformance suites, for tests only
 
