@@ -13,7 +13,6 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -131,7 +130,7 @@ func (im *importing) prepare(kind, file string) error {
 	if im.options.SourceURI == "" && im.agency != "" {
 		im.options.SourceURI = "urn:civicledger:agency:" + im.agency
 	}
-	im.options.Organisation, im.options.Now = organisationOf(im.organisation), time.Now()
+	im.options.Organisation, im.options.Now = organisationOf(im.organisation), now()
 	if im.cityKey != "" {
 		key, err := readCityKey(im.cityKey)
 		if err != nil {
