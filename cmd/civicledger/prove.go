@@ -18,7 +18,7 @@ import (
 	"civicledger/ledger"
 	"civicledger/ledger/chain"
 	"civicledger/ledger/suite"
-	"civicledger/ledger/verify"
+	"civicledger/ledger/verify/source"
 )
 
 // proving is one run of prove: from where, what for, and where to.
@@ -157,7 +157,7 @@ func (p *proving) source(ctx context.Context) (proofs, func(), error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		tiles, err := newTileProver(ctx, verify.Server(base))
+		tiles, err := newTileProver(ctx, source.Server(base))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -177,14 +177,14 @@ func (p *proving) source(ctx context.Context) (proofs, func(), error) {
 // whoever has the key.
 type tileProver struct {
 	ctx    context.Context // of the command that it serves
-	log    *verify.Tiles
+	log    *source.Tiles
 	suite  *suite.Suite
 	note   string
 	signed chain.Checkpoint
 	prover *chain.Prover
 }
 
-func newTileProver(ctx context.Context, log *verify.Tiles) (*tileProver, error) {
+func newTileProver(ctx context.Context, log *source.Tiles) (*tileProver, error) {
 	signed, err := log.Checkpoint(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("ask: %w (is the server running? civicledger serve)", err)

@@ -14,10 +14,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"civicledger/cmd/internal/auditor"
 	"civicledger/events/bus"
 	"civicledger/ledger/chain"
 	"civicledger/ledger/keys"
-	"civicledger/ledger/verify"
 )
 
 // sending is how an agency's lines get on the bus.
@@ -241,7 +241,7 @@ func (s *sending) run(ctx context.Context, lines iter.Seq2[[]byte, error], out, 
 	s.summarise(progress, outcome{
 		Format: "civicledger delivery v1", Agency: s.agency, Origin: client.About().Origin,
 		Accepted: counts.Accepted, Recorded: counts.Recorded, Conflict: counts.Conflict, Refused: counts.Refused,
-		Without: verify.ListLines(left),
+		Without: auditor.ListLines(left),
 	})
 	return s.verdict(counts, err, writeErr)
 }

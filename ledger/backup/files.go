@@ -14,7 +14,7 @@ import (
 	"civicledger/ledger/book"
 	"civicledger/ledger/chain"
 	"civicledger/ledger/frame"
-	"civicledger/ledger/verify"
+	"civicledger/ledger/verify/verdict"
 )
 
 // keyFile in a data directory says, last of all, that a ledger is there.
@@ -162,6 +162,6 @@ func damageAt(first, last uint64, name string, offset int64, reason string) ledg
 	return ledger.Damage{First: first, Last: max(first, last), File: inBook(name), Offset: offset, Reason: reason}
 }
 
-func damageOf(d *verify.Defect) ledger.Damage {
+func damageOf(d *verdict.Defect) ledger.Damage {
 	return ledger.Damage{First: d.First, Last: d.Last, File: d.File, Offset: d.Offset, Reason: d.Kind + ": " + d.Message}
 }
