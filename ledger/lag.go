@@ -226,7 +226,7 @@ func (l *Ledger) find(keys []chain.EventKey) (map[chain.EventKey]uint64, error) 
 	}
 	found, err := l.index.Lookup(rest)
 	if err != nil {
-		return nil, err
+		return nil, l.met(0, err)
 	}
 	for key, index := range found {
 		known[key] = index

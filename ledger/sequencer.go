@@ -339,6 +339,9 @@ func (l *Ledger) admitRepeated(p *pending, places []place) error {
 		return fmt.Errorf("compare with what is on the log: %w", err)
 	}
 	r, err := l.repeatedReceipt(l.current.Load(), first, p)
+	if errors.Is(err, ErrDamaged) {
+		return err
+	}
 	p.settle(r, err)
 	return nil
 }

@@ -24,6 +24,15 @@ var (
 	ErrClosed = errors.New("closed")
 )
 
+// ErrIndex is wrapped by errors of an Index whose files are not what was
+// written. It is one of ErrDamaged; no entry is wrong.
+var ErrIndex error = indexDamaged{}
+
+type indexDamaged struct{}
+
+func (indexDamaged) Error() string { return "the index is damaged" }
+func (indexDamaged) Unwrap() error { return ErrDamaged }
+
 // Damage names entries that can no longer be read as written.
 type Damage struct {
 	First, Last uint64 // indexes; Last is the best known bound
@@ -57,7 +66,8 @@ type Store interface {
 	// the entry with index from, up to the head at the time of the call. The
 	// bytes are valid until the next iteration. Every checksum is checked; the
 	// iteration ends with the first error, which wraps ErrDamaged where bytes
-	// are wrong.
+	// are wrong. Damage that lies before from is passed; a Store with
+	// OnDamage(func(Damage)) tells of it.
 	Commits(from uint64) iter.Seq2[*Commit, error]
 	// Checkpoint returns the newest stored checkpoint, nil if there is none.
 	Checkpoint() ([]byte, error)

@@ -136,15 +136,11 @@ func (s *serving) audit() ledger.AuditConfig {
 // project follows the log. Where it is damaged, the tables end, and go on
 // answering from what stands before it.
 func (n *node) project(ctx context.Context) error {
-	if err := n.tables.CatchUp(ctx); err == nil && n.ledger.Unreadable() != nil {
-		n.desk.TablesEnd(n.ledger.Unreadable())
-	}
 	err := n.tables.Run(ctx)
 	if !errors.Is(err, ledger.ErrDamaged) {
 		return err
 	}
 	n.log.Warn("answers rest on the entries before the damage", "entries", n.tables.View().AsOf().Size, "cause", err)
-	n.desk.TablesEnd(err)
 	return nil
 }
 

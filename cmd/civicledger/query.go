@@ -51,7 +51,8 @@ func newQueryCommand() *cobra.Command {
 server's answer as it came. Each answer ends with the entry and the checkpoint
 it rests on.
 
-Exit codes: 0 answered, 1 there is no such thing, 2 could not be asked.`,
+Exit codes: 0 answered, 1 there is no such thing or the ledger is damaged (the
+last line says what), 2 could not be asked.`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			return errors.New("query what? civicledger query --help lists it")
@@ -125,7 +126,7 @@ func list[T any](cmd *cobra.Command, q *asking, path string, params url.Values, 
 			more(out, len(items), page.Next)
 			rests(out, page.AsOf)
 		}
-		return nil
+		return damage(page.AsOf)
 	}
 }
 
@@ -139,12 +140,12 @@ func whole[T any](cmd *cobra.Command, q *asking, path string, columns []column[T
 	out := cmd.OutOrStdout()
 	if q.json {
 		fmt.Fprintf(out, "%s\n", raw)
-		return nil
+		return damage(page.AsOf)
 	}
 	render(out, page.Items, columns)
 	more(out, len(page.Items), "")
 	rests(out, page.AsOf)
-	return nil
+	return damage(page.AsOf)
 }
 
 // one asks about one thing and lets show print it.
@@ -157,11 +158,11 @@ func one[T any](cmd *cobra.Command, q *asking, path string, show func(io.Writer,
 	out := cmd.OutOrStdout()
 	if q.json {
 		fmt.Fprintf(out, "%s\n", raw)
-		return nil
+		return damage(answer.AsOf)
 	}
 	show(out, &answer.Item)
 	rests(out, answer.AsOf)
-	return nil
+	return damage(answer.AsOf)
 }
 
 // get asks the server and decodes its answer, which it also returns as it came.
@@ -243,7 +244,7 @@ func saidBy(p *httpapi.Problem) error {
 	if p.Cure != "" {
 		said += "\n  " + p.Cure
 	}
-	if p.Status == http.StatusNotFound {
+	if p.Status == http.StatusNotFound || p.Damaged != nil {
 		return badNews("%s", said)
 	}
 	return errors.New(said)
@@ -301,4 +302,20 @@ func rests(out io.Writer, at supervision.AsOf) {
 		size = lines[1]
 	}
 	fmt.Fprintf(out, "as of entry %d, recorded %s, checkpoint size %s\n", at.Index, at.Recorded, size)
+}
+
+// damage is the bad news under an answer of a damaged ledger.
+func damage(at supervision.AsOf) error {
+	d := at.Damaged
+	if d == nil {
+		return nil
+	}
+	which, answer := "its index", "the answer is whole"
+	if d.First != nil {
+		which = entriesText(*d.First, *d.Last)
+	}
+	if d.Incomplete {
+		answer = "the answer is INCOMPLETE"
+	}
+	return badNews("the ledger is damaged, %s; %d entries stand; %s\n  %s", which, d.Standing, answer, d.Cause)
 }

@@ -35,7 +35,7 @@ import (
 var (
 	// ErrCorrupt is wrapped when files are not as they were written. The cure
 	// is to remove the index and let the ledger rebuild it.
-	ErrCorrupt = errors.New("the index is damaged")
+	ErrCorrupt = ledger.ErrIndex
 	// ErrFormat is wrapped when the index is this ledger's, in the format of
 	// another version of this program. The cure is as for ErrCorrupt.
 	ErrFormat = errors.New("the index is of another format")

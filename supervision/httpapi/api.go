@@ -18,6 +18,7 @@ import (
 
 	"civicledger/events/ident"
 	"civicledger/events/money"
+	"civicledger/ledger"
 	"civicledger/supervision"
 )
 
@@ -264,6 +265,10 @@ func (s *server) problem(ctx context.Context, path string, err error) error {
 	p := problemOf(err)
 	if p.Status == http.StatusInternalServerError {
 		s.log.ErrorContext(ctx, "answer", "route", path, "cause", err)
+	}
+	if errors.Is(err, ledger.ErrDamaged) {
+		p.Damaged = s.desk.Damaged()
+		return p // and to try again is no cure
 	}
 	if p.Status == http.StatusGatewayTimeout || p.Status == http.StatusServiceUnavailable {
 		return huma.ErrorWithHeaders(p, http.Header{"Retry-After": {"1"}})

@@ -74,7 +74,7 @@ func TestEvidence_Damaged(t *testing.T) {
 	r := newRigWith(t, httpapi.Config{})
 	r.behind(&faultyLog{read: fmt.Errorf("commit: %w", ledger.ErrDamaged)})
 	for _, what := range []string{"proof", "raw"} {
-		if p := r.refused("/v1/entries/1/"+what, http.StatusInternalServerError); !strings.Contains(p.Cure, "civicledger verify") {
+		if p := r.refused("/v1/entries/1/"+what, http.StatusServiceUnavailable); !strings.Contains(p.Cure, "civicledger verify") {
 			t.Errorf("%s: cure %q", what, p.Cure)
 		}
 	}
