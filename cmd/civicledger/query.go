@@ -184,6 +184,11 @@ func (q *asking) get(ctx context.Context, path string, params url.Values, into a
 		address += "?" + params.Encode()
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err == nil {
+		if p := httpapi.Personal(request.URL); p != nil { // before it is in anybody's log
+			return nil, saidBy(p)
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("ask %s: %w", q.server, err)
 	}
@@ -236,6 +241,10 @@ func refusedBy(response *http.Response, raw []byte) error {
 	if response.Header.Get("Content-Type") != "application/problem+json" || json.Unmarshal(raw, &p) != nil {
 		return fmt.Errorf("%s answered %s: is this a civicledger server?", response.Request.URL, response.Status)
 	}
+	return saidBy(&p)
+}
+
+func saidBy(p *httpapi.Problem) error {
 	said := p.Detail
 	for _, place := range p.Errors {
 		said += fmt.Sprintf("\n  %s: %s", place.Location, place.Message)
