@@ -22,7 +22,9 @@ func (l *Ledger) Receipt(digest chain.Hash) (*chain.Receipt, error) {
 func (l *Ledger) receipt(digest chain.Hash) (*chain.Receipt, error) {
 	first, ok, err := l.Find(chain.SubmissionKey(digest))
 	if err == nil && !ok {
-		err = ErrNotThere
+		if err = ErrNotThere; l.unindexed { // it may be what is lost
+			err = l.Damaged()
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -31,7 +33,8 @@ func (l *Ledger) receipt(digest chain.Hash) (*chain.Receipt, error) {
 		if err != nil {
 			return nil, err
 		}
-		return l.receiptIn(c, first, digest)
+		r, err := l.receiptIn(c, first, digest)
+		return r, l.met(first, err)
 	}
 	return nil, ErrNotThere
 }
