@@ -11,10 +11,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"civicledger/cmd/internal/auditor"
 	"civicledger/cmd/internal/datadir"
 	"civicledger/ledger/backup"
 	"civicledger/ledger/keys"
-	"civicledger/ledger/verify"
+	"civicledger/ledger/verify/verdict"
 )
 
 // restoring is what restore is to do.
@@ -84,14 +85,14 @@ type restoredReport struct {
 }
 
 func (r *restoring) run(ctx context.Context, out, diag io.Writer) error {
-	key, err := verify.ReadKey(r.key)
+	key, err := auditor.ReadKey(r.key)
 	if err != nil {
 		return fmt.Errorf("restore: %w", err)
 	}
 	if r.checkpoint == "" && !r.noProof {
 		return errors.New("restore: give --checkpoint FILE, kept elsewhere: a backup and its own checkpoint agree with each other even if both are old; if nobody kept one, say --no-proof")
 	}
-	var known *verify.Known
+	var known *verdict.Signed
 	if r.checkpoint != "" {
 		if known, err = backup.ReadKnown(r.checkpoint, key); err != nil {
 			return fmt.Errorf("restore: %w", err)
@@ -109,7 +110,7 @@ func (r *restoring) run(ctx context.Context, out, diag io.Writer) error {
 	return r.answer(out, done, known, refused)
 }
 
-func (r *restoring) answer(out io.Writer, done *backup.Restored, known *verify.Known, refused *refusedFor) error {
+func (r *restoring) answer(out io.Writer, done *backup.Restored, known *verdict.Signed, refused *refusedFor) error {
 	report := restoredReport{Format: "civicledger restore v1", From: r.from, Data: r.data, Proof: "none", Refused: refused}
 	if known != nil {
 		report.Proof, report.Known = "checkpoint", known.Note

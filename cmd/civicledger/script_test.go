@@ -22,13 +22,13 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"civicledger/ledger/verify"
+	"civicledger/cmd/internal/auditor"
 )
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"civicledger": func() { os.Exit(run(os.Args[1:])) },
-		"civicverify": func() { os.Exit(verify.Main(context.Background(), os.Args[1:], os.Stdout, os.Stderr)) },
+		"civicverify": func() { os.Exit(auditor.Main(context.Background(), os.Args[1:], os.Stdout, os.Stderr)) },
 	})
 }
 

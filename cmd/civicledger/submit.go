@@ -14,10 +14,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"civicledger/cmd/internal/auditor"
 	"civicledger/events/bus"
 	"civicledger/ledger/chain"
 	"civicledger/ledger/keys"
-	"civicledger/ledger/verify"
 )
 
 // sending is how an agency's lines get on the bus.
@@ -31,6 +31,10 @@ type sending struct {
 	maxLines     int
 	skipBad      bool
 	json         bool
+
+	// lineIn, where an import makes the lines, gives the line of its file that
+	// one is from: a report has one numbering.
+	lineIn func(line int) int
 }
 
 func newSubmitCommand() *cobra.Command {
@@ -234,13 +238,13 @@ func (s *sending) run(ctx context.Context, lines iter.Seq2[[]byte, error], out, 
 		},
 	})
 	writeErr = errors.Join(writeErr, closeReceipts())
-	if !s.skipBad {
-		left = nil // it stopped at the first: nobody can say yet which there are
+	if !s.skipBad || s.lineIn != nil {
+		left = nil // it stopped at the first, or the lines are in no file that civicverify could be shown
 	}
 	s.summarise(progress, outcome{
 		Format: "civicledger delivery v1", Agency: s.agency, Origin: client.About().Origin,
 		Accepted: counts.Accepted, Recorded: counts.Recorded, Conflict: counts.Conflict, Refused: counts.Refused,
-		Without: verify.ListLines(left),
+		Without: auditor.ListLines(left),
 	})
 	return s.verdict(counts, err, writeErr)
 }
@@ -252,7 +256,7 @@ func (s *sending) verdict(counts bus.Counts, err, writeErr error) error {
 	case writeErr != nil:
 		return writeErr
 	case errors.As(err, &refusal):
-		return badNews("stopped at the first refusal, said above (say --skip-bad to leave such lines out)")
+		return badNews("stopped at the first refusal, which is named above (say --skip-bad to leave such lines out)")
 	case err != nil:
 		return err
 	case counts.Refused+counts.Conflict > 0:
@@ -262,6 +266,9 @@ func (s *sending) verdict(counts bus.Counts, err, writeErr error) error {
 }
 
 func (s *sending) report(w io.Writer, line int, reason bus.Reason) {
+	if s.lineIn != nil && line > 0 {
+		line = s.lineIn(line)
+	}
 	reason.Line = line // of the file: one numbering
 	if s.json {
 		text, err := json.Marshal(reason)

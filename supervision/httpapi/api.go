@@ -266,9 +266,9 @@ func (s *server) problem(ctx context.Context, path string, err error) error {
 	if p.Status == http.StatusInternalServerError {
 		s.log.ErrorContext(ctx, "answer", "route", path, "cause", err)
 	}
+	p.Damaged = s.desk.Damaged()
 	if errors.Is(err, ledger.ErrDamaged) {
-		p.Damaged = s.desk.Damaged()
-		return p // and to try again is no cure
+		return p // to try again is no cure
 	}
 	if p.Status == http.StatusGatewayTimeout || p.Status == http.StatusServiceUnavailable {
 		return huma.ErrorWithHeaders(p, http.Header{"Retry-After": {"1"}})

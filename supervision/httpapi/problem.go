@@ -22,7 +22,7 @@ type Problem struct {
 	Detail  string               `json:"detail" doc:"What is wrong with this request."`
 	Cure    string               `json:"cure,omitzero" doc:"What to do about it."`
 	Size    *uint64              `json:"size,omitzero" doc:"How many entries are applied so far, where min asked for more."`
-	Damaged *supervision.Damaged `json:"damaged,omitzero" doc:"What is damaged, where there is no answer because of that."`
+	Damaged *supervision.Damaged `json:"damaged,omitzero" doc:"Present once some of the log is known not to be what was signed."`
 	Errors  []Place              `json:"errors,omitempty" doc:"Each parameter that is wrong."`
 }
 

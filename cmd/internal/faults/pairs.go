@@ -13,7 +13,7 @@ import (
 	"civicledger/ledger"
 	"civicledger/ledger/book"
 	"civicledger/ledger/frame"
-	"civicledger/ledger/verify"
+	"civicledger/ledger/verify/verdict"
 )
 
 // kind is a kind of fault that is paired with every other. It happens while the
@@ -198,7 +198,7 @@ func (r *run) pair(p pair) error {
 func (r *run) judgePair(dir string, p pair) (taken bool, err error) {
 	report := r.judge(dir)
 	unknowable := p.a.old && p.b.ends
-	if have := report.Counts.Entries + report.Counts.Beyond; report.Verdict == verify.Sound && have < r.model.size && !p.a.back && !p.b.back && !unknowable {
+	if have := report.Counts.Entries + report.Counts.Beyond; report.Verdict == verdict.Sound && have < r.model.size && !p.a.back && !p.b.back && !unknowable {
 		return false, fmt.Errorf("the auditor finds it sound, with %d entries of %d%s", have, r.model.size, words(report))
 	}
 	before, err := bookContent(dir)
@@ -265,10 +265,10 @@ func (r *run) acceptLoss(dir string) error {
 	if err := n.close(); err != nil || size != standing+1 {
 		return fmt.Errorf("a loss was accepted with %d standing, and there are %d: %w", standing, size, err)
 	}
-	if report := r.judgeAlone(dir); report.Verdict != verify.Sound {
+	if report := r.judgeAlone(dir); report.Verdict != verdict.Sound {
 		return fmt.Errorf("a loss was accepted, and the auditor finds it %s%s", report.Verdict, words(report))
 	}
-	if report := r.judge(dir); r.model.known.Size > standing && !hasKind(report, "cut") && !hasKind(report, verify.KindFork) && !hasKind(report, verify.KindRewind) {
+	if report := r.judge(dir); r.model.known.Size > standing && !hasKind(report, verdict.KindCut) {
 		return fmt.Errorf("a loss was accepted, and who knows %d entries is not told%s", r.model.known.Size, words(report))
 	}
 	return nil

@@ -12,7 +12,7 @@ import (
 	"civicledger/ledger"
 	"civicledger/ledger/book"
 	"civicledger/ledger/frame"
-	"civicledger/ledger/verify"
+	"civicledger/ledger/verify/verdict"
 )
 
 // stale is a copy of the directory from an earlier moment, closed in order.
@@ -119,10 +119,10 @@ func (r *run) staleDirectory() error {
 	if err != nil {
 		return err
 	}
-	if report := r.judge(dir); !hasKind(report, verify.KindRewind) {
+	if report := r.judge(dir); !hasKind(report, verdict.KindRewind) {
 		return fmt.Errorf("who knows a checkpoint of %d sees no rewind%s", r.model.known.Size, words(report))
 	}
-	if report := r.judgeAlone(dir); report.Verdict != verify.Sound {
+	if report := r.judgeAlone(dir); report.Verdict != verdict.Sound {
 		return fmt.Errorf("by itself it is %s%s", report.Verdict, words(report))
 	}
 	return r.forked(dir)
@@ -148,7 +148,7 @@ func (r *run) forked(dir string) error {
 	if err := n.close(); err != nil {
 		return err
 	}
-	if report := r.judge(dir); !hasKind(report, verify.KindFork) {
+	if report := r.judge(dir); !hasKind(report, verdict.KindFork) {
 		return fmt.Errorf("who knows a checkpoint of %d sees no fork%s", r.model.known.Size, words(report))
 	}
 	return nil
@@ -186,7 +186,7 @@ func (r *run) sayFork(n *node, lines [][]byte) error {
 	return err
 }
 
-func hasKind(report *verify.Report, kind string) bool {
+func hasKind(report *verdict.Report, kind string) bool {
 	for _, d := range report.Defects {
 		if d.Kind == kind {
 			return true
@@ -196,10 +196,10 @@ func hasKind(report *verify.Report, kind string) bool {
 }
 
 // names says whether a report's defects cover all entries of a range.
-func names(report *verify.Report, first, last uint64) bool {
+func names(report *verdict.Report, first, last uint64) bool {
 	covered := map[uint64]bool{}
 	for _, d := range report.Defects {
-		for i := d.First; i <= d.Last && d.Kind == verify.KindMissing; i++ {
+		for i := d.First; i <= d.Last && d.Kind == verdict.KindMissing; i++ {
 			covered[i] = true
 		}
 	}

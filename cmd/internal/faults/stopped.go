@@ -13,7 +13,7 @@ import (
 	"civicledger/ledger/book"
 	"civicledger/ledger/frame"
 	"civicledger/ledger/index"
-	"civicledger/ledger/verify"
+	"civicledger/ledger/verify/verdict"
 )
 
 // mishap is something that happens to a directory while nobody serves it.
@@ -214,14 +214,14 @@ func (r *run) damageSlot() error {
 		return err
 	}
 	r.did("slot "+d.kind, d.String())
-	if report := r.judgeAlone(r.dir); report.Verdict != verify.Sound {
+	if report := r.judgeAlone(r.dir); report.Verdict != verdict.Sound {
 		return fmt.Errorf("the auditor finds it %s%s", report.Verdict, words(report))
 	}
 	return r.mustStart(nil)
 }
 
 // judgeAlone is what an auditor says who sees the directory for the first time.
-func (r *run) judgeAlone(dir string) *verify.Report {
+func (r *run) judgeAlone(dir string) *verdict.Report {
 	known := r.model.known
 	r.model.known = nil
 	defer func() { r.model.known = known }()
@@ -245,7 +245,7 @@ func (r *run) damageSlots() error {
 	if r.model.size == 1 {
 		return nil
 	}
-	if report := r.judgeAlone(dir); report.Verdict == verify.Sound {
+	if report := r.judgeAlone(dir); report.Verdict == verdict.Sound {
 		return errors.New("the auditor finds it sound")
 	}
 	return r.mustRefuse(dir, wraps(book.ErrNoCheckpoint))
@@ -324,7 +324,7 @@ func (r *run) damageKey() error {
 	right := r.model.vkey
 	r.model.vkey = strings.TrimSpace(string(text))
 	defer func() { r.model.vkey = right }()
-	if report := r.judgeAlone(dir); report.Verdict == verify.Sound && r.model.vkey != right {
+	if report := r.judgeAlone(dir); report.Verdict == verdict.Sound && r.model.vkey != right {
 		return fmt.Errorf("with the key %q the auditor finds it sound", r.model.vkey)
 	}
 	return nil
