@@ -54,6 +54,9 @@ type view struct {
 	tree       *chain.Tree
 	roster     *roster.Roster
 	checkpoint []byte
+	// lost is set by Open, read-only, where hashes went with damaged entries: then
+	// tree is not the one that was signed.
+	lost bool
 }
 
 // Ledger is the one history. All its methods may be called at once.
@@ -64,10 +67,16 @@ type Ledger struct {
 	suite    *suite.Suite
 	origin   string
 	readOnly bool
-	// unreadable is set by Open, read-only, where damage ends what is shown.
-	unreadable error
-	clock      Clock
-	log        *slog.Logger
+	clock    Clock
+	log      *slog.Logger
+
+	// damaged is what is known of wrong bytes; replaced while noting is held.
+	damaged atomic.Pointer[Damaged]
+	noting  sync.Mutex
+	hurt    chan struct{} // closed when the first is noted
+	// unindexed is set by Open, read-only, where entries are neither readable nor in
+	// the index: what they say is not found.
+	unindexed bool
 
 	pool    *pool
 	current atomic.Pointer[view]
@@ -159,6 +168,7 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 		pool:    newPool(orDefault(cfg.QueueCount, 4096), orDefault(cfg.QueueBytes, 64_000_000)),
 		lag:     newLag(cfg.IndexPause),
 		grown:   make(chan struct{}),
+		hurt:    make(chan struct{}),
 		seq:     sequencer{stored: make(chan error, 1)},
 		stopped: make(chan struct{}), quit: make(chan struct{}), sequenced: make(chan struct{}),
 	}
@@ -171,6 +181,10 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 	if err := l.recover(ctx, cfg); err != nil {
 		return nil, fmt.Errorf("open ledger: %w", err)
 	}
+	if s, ok := l.store.(interface{ OnDamage(func(Damage)) }); ok {
+		s.OnDamage(func(d Damage) { _ = l.condemn(&Mismatch{Found: byReader, Damage: d}) })
+	}
+	l.work.Go(func() { l.survey(l.readOnly && cfg.Audit.Rate > 0) })
 	if l.readOnly {
 		close(l.sequenced)
 		return l, nil
@@ -213,9 +227,8 @@ func (l *Ledger) Roster() *roster.Roster { return l.current.Load().roster }
 // it.
 func (l *Ledger) Checkpoint() []byte { return l.current.Load().checkpoint }
 
-// Unreadable returns the damage because of which a ledger opened read-only shows
-// fewer entries than its checkpoint signs, nil if it shows all.
-func (l *Ledger) Unreadable() error { return l.unreadable }
+// ReadOnly says whether the ledger was opened for reading.
+func (l *Ledger) ReadOnly() bool { return l.readOnly }
 
 // Stopped is closed when the ledger records nothing more; Err says why.
 func (l *Ledger) Stopped() <-chan struct{} { return l.stopped }
@@ -231,8 +244,14 @@ func (l *Ledger) Err() error {
 	}
 }
 
-// stop ends recording: state unknown, so nobody gets a receipt any more.
+// stop ends recording: state unknown, so nobody gets a receipt any more. Wrong
+// bytes become part of the record, whoever met them.
 func (l *Ledger) stop(cause error) {
+	if errors.Is(cause, ErrDamaged) {
+		m := mismatchOf(byStart, l.Head().Size, cause)
+		l.note(m)
+		cause = m
+	}
 	l.stopOnce.Do(func() {
 		err := ErrStopped
 		if cause != nil {

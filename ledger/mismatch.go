@@ -3,13 +3,14 @@ package ledger
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
-// Mismatch is why a ledger stopped that found stored bytes which are not what
-// was signed. It wraps ErrDamaged. Nothing is signed after it; what stands
-// elsewhere may still be read.
+// Mismatch says that stored bytes are not what was signed. A served ledger
+// stops with the first that anybody finds: nothing is signed after it, and what
+// stands elsewhere is still read. It wraps ErrDamaged.
 type Mismatch struct {
-	Found  string // by whom: the near walk, the far walk, a reader
+	Found  string // by whom: the near walk, the far walk, a reader, …
 	Damage Damage // Damage.File is empty where the place is not known
 	// Index says that no entry is wrong but a file of the index, which can be made
 	// again; Damage has only the reason then.
@@ -40,14 +41,20 @@ const (
 	byNear   = "the self-audit's near walk"
 	byFar    = "the self-audit's far walk"
 	byReader = "a reader"
+	byStart  = "the start"
+	bySurvey = "a survey of the whole book"
+	byProof  = "a proof"
 )
 
-// mismatchOf turns an error of a Store about wrong bytes into a Mismatch, with
-// the entries that the Store names, or the one at which the read began.
+// mismatchOf turns an error about wrong bytes into a Mismatch, with the entries
+// that the Store names, or the one at which the read began.
 func mismatchOf(found string, at uint64, err error) *Mismatch {
 	var m *Mismatch
 	if errors.As(err, &m) {
 		return m
+	}
+	if errors.Is(err, ErrIndex) {
+		return &Mismatch{Found: found, Damage: Damage{Reason: err.Error()}, Index: true}
 	}
 	var named interface{ Damages() []Damage }
 	if errors.As(err, &named) && len(named.Damages()) > 0 {
@@ -56,9 +63,140 @@ func mismatchOf(found string, at uint64, err error) *Mismatch {
 	return &Mismatch{Found: found, Damage: Damage{First: at, Last: at, Reason: err.Error()}}
 }
 
-// condemn stops a ledger whose stored bytes are not what was signed.
-func (l *Ledger) condemn(m *Mismatch) {
+// maxPlaces bounds the places of a record: more are not listed.
+const maxPlaces = 1000
+
+// Damaged is all that a ledger knows of stored bytes that are not what was
+// signed, whoever found it. It wraps ErrDamaged and never changes.
+type Damaged struct {
+	Found []*Mismatch // by place, without overlaps: first entries, then the index; not empty
+}
+
+// Error says the first place, and how many more there are.
+func (d *Damaged) Error() string {
+	if n := len(d.Found) - 1; n > 0 {
+		return fmt.Sprintf("%v (and %d more places)", d.Found[0], n)
+	}
+	return d.Found[0].Error()
+}
+
+// Unwrap makes it one of ErrDamaged.
+func (d *Damaged) Unwrap() error { return ErrDamaged }
+
+// Entries returns the first and the last entry that are known not to be as
+// signed, and how many are; 0 where only the index is damaged.
+func (d *Damaged) Entries() (first, last, count uint64) {
+	for _, m := range d.Found {
+		if !m.Index {
+			last = m.Damage.Last
+			count += last - m.Damage.First + 1
+		}
+	}
+	return d.Found[0].Damage.First, last, count
+}
+
+// at returns what is known of an entry; nil if nothing is.
+func (d *Damaged) at(index uint64) *Mismatch {
+	if d != nil {
+		for _, m := range d.Found {
+			if !m.Index && m.Damage.First <= index && index <= m.Damage.Last {
+				return m
+			}
+		}
+	}
+	return nil
+}
+
+// with returns the record with one more place. Places that overlap are one, in
+// the words of the first; nil if there is nothing new.
+func (d *Damaged) with(m *Mismatch) *Damaged {
+	one, known := *m, false
+	next := &Damaged{}
+	if d != nil {
+		next.Found = slices.DeleteFunc(slices.Clone(d.Found), func(old *Mismatch) bool {
+			first, last := min(old.Damage.First, one.Damage.First), max(old.Damage.Last, one.Damage.Last)
+			if old.Index != one.Index || old.Damage.First > one.Damage.Last || old.Damage.Last < one.Damage.First {
+				return false
+			}
+			known = known || (old.Damage.First == first && old.Damage.Last == last)
+			one = *old
+			one.Damage.First, one.Damage.Last = first, last
+			return true
+		})
+	}
+	if known || len(next.Found) == maxPlaces {
+		return nil
+	}
+	i := slices.IndexFunc(next.Found, func(old *Mismatch) bool { return old.Index || old.Damage.First > one.Damage.First })
+	if i < 0 || one.Index {
+		i = len(next.Found)
+	}
+	next.Found = slices.Insert(next.Found, i, &one)
+	return next
+}
+
+// Damaged returns what is known to be damaged; nil if nothing is.
+func (l *Ledger) Damaged() *Damaged { return l.damaged.Load() }
+
+// note adds a place to the record, unless it is there.
+func (l *Ledger) note(m *Mismatch) {
+	l.noting.Lock()
+	defer l.noting.Unlock()
+	before := l.damaged.Load()
+	after := before.with(m)
+	if after == nil {
+		return
+	}
+	l.log.Error("stored bytes are not what was signed", "cause", m)
+	l.damaged.Store(after)
+	if before == nil {
+		close(l.hurt)
+	}
+}
+
+// condemn is what everybody does who finds that stored bytes are not what was
+// signed: it becomes part of the record, and nothing is recorded any more.
+func (l *Ledger) condemn(m *Mismatch) error {
+	l.note(m)
 	if !l.readOnly {
 		l.stop(m)
+	}
+	return m
+}
+
+// met passes an error on; if it is about wrong bytes, it condemns the ledger.
+func (l *Ledger) met(at uint64, err error) error {
+	if errors.Is(err, ErrDamaged) {
+		return l.condemn(mismatchOf(byReader, at, err))
+	}
+	return err
+}
+
+// survey waits until damage is known, and then reads the whole book once, so
+// that the record has all of it. A served book that is only read has no
+// self-audit: there it begins at once.
+func (l *Ledger) survey(atOnce bool) {
+	if !atOnce {
+		select {
+		case <-l.hurt:
+		case <-l.quit:
+			return
+		}
+	}
+	for at := uint64(0); at < l.Head().Size; at++ { // behind what cannot be read
+		for c, err := range l.commits(at, true) {
+			select {
+			case <-l.quit:
+				return
+			default:
+			}
+			if err != nil {
+				break
+			}
+			at = c.Head.Size
+		}
+		if m := l.Damaged().at(at); m != nil {
+			at = m.Damage.Last
+		}
 	}
 }

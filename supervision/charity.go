@@ -130,7 +130,7 @@ func (d *Desk) Donations(who, currency string, turn Turn) (*Page[Donations], err
 func (d *Desk) charityKeys(v *projections.View, key string) ([]string, error) {
 	keys := slices.DeleteFunc(keysOf(v, key), func(filed string) bool { return charity.From(v).Organisation(filed) == nil })
 	if len(keys) == 0 {
-		return nil, &NotFound{What: "donations of", Key: key, Cure: "GET /v1/donations lists organisations that have some"}
+		return nil, d.asOf(v).missing(&NotFound{What: "donations of", Key: key, Cure: "GET /v1/donations lists organisations that have some"})
 	}
 	return keys, nil
 }
@@ -237,7 +237,7 @@ func ofCharity[R, T any](d *Desk, key string, turn Turn, say func(*R) T, list fu
 			return page, nil
 		}
 	}
-	return page, nil
+	return page.said()
 }
 
 func donations(o *charity.Organisation) Donations {

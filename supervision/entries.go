@@ -2,6 +2,7 @@ package supervision
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"iter"
 	"strconv"
@@ -87,7 +88,7 @@ func (d *Desk) Entries(from uint64, turn Turn) (*Page[Entry], error) {
 	asOf := d.asOfLog()
 	page := &Page[Entry]{AsOf: asOf, Items: []Entry{}}
 	bytes := 0
-	for raw, err := range d.entries(from) {
+	for raw, err := range d.standing(from, asOf.Size) {
 		if err != nil {
 			return nil, err
 		}
@@ -104,7 +105,35 @@ func (d *Desk) Entries(from uint64, turn Turn) (*Page[Entry], error) {
 		}
 		page.Items = append(page.Items, e)
 	}
-	return page, nil
+	if asOf.Damaged == nil { // it may have been found just now
+		page.AsOf.Damaged = d.damaged(asOf.Size)
+	}
+	if known, n := page.AsOf.Damaged, len(page.Items); known != nil && known.First != nil {
+		known.Incomplete = from <= *known.Last && (page.Next == "" || page.Items[n-1].Index > *known.First)
+	}
+	return page.said()
+}
+
+// standing yields entries from an index on, and passes those that are damaged.
+func (d *Desk) standing(from, size uint64) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		for from < size {
+			var m *ledger.Mismatch
+			for raw, err := range d.entries(from) {
+				if errors.As(err, &m) {
+					from = max(from, m.Damage.Last) + 1
+					break
+				}
+				if !yield(raw, err) {
+					return
+				}
+				from++
+			}
+			if m == nil {
+				return
+			}
+		}
+	}
 }
 
 // entries yields the bytes of the entries from an index on; they are valid

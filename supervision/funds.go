@@ -158,7 +158,7 @@ func (d *Desk) fund(v *projections.View, name string) (*funds.Fund, error) {
 	if row := funds.From(v).Fund(name); row != nil {
 		return row, nil
 	}
-	return nil, &NotFound{What: "fund", Key: name, Cure: "GET /v1/funds lists them; a fund begins with fund.opened"}
+	return nil, d.asOf(v).missing(&NotFound{What: "fund", Key: name, Cure: "GET /v1/funds lists them; a fund begins with fund.opened"})
 }
 
 // Fund returns a fund with its accounts, budgets and subsidies.

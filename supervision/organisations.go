@@ -130,7 +130,7 @@ func (d *Desk) Organisation(key string) (*Answer[OrganisationDetail], error) {
 	v := d.tables.View()
 	row := credit.From(v).Organisation(key)
 	if row == nil {
-		return nil, &NotFound{What: "organisation", Key: key, Cure: "ask by code, by name:… or by full name; GET /v1/organisations?text=… searches names"}
+		return nil, d.asOf(v).missing(&NotFound{What: "organisation", Key: key, Cure: "ask by code, by name:… or by full name; GET /v1/organisations?text=… searches names"})
 	}
 	detail := organisationDetail(row)
 	detail.Keys = credit.From(v).Keys(row.Organisation)
@@ -178,7 +178,7 @@ func (d *Desk) Lists() (*Page[List], error) {
 			}
 		}
 	}
-	return page, nil
+	return page, page.AsOf.whole() // a count that may be short is none
 }
 
 // On lists who is on a list now, by key.

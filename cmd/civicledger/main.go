@@ -82,7 +82,7 @@ Exit codes: 0 done, 1 the answer is bad news, 2 could not be done.`,
 		newInitCommand(), newServeCommand(), newEnrolCommand(), newSubmitCommand(),
 		newImportCommand(), newQueryCommand(), newVerifyCommand(), newSchemaCommand(),
 		newTokenCommand(), newBackupCommand(), newRestoreCommand(), newRepairCommand(), newAcceptLossCommand(),
-		newProveCommand(), newExportCommand(), newDemoCommand(),
+		newProveCommand(), newReceiptsCommand(), newExportCommand(), newDemoCommand(),
 	)
 	return root
 }

@@ -16,6 +16,7 @@ import (
 	"civicledger/cmd/internal/datadir"
 	"civicledger/events/bus"
 	"civicledger/ledger"
+	"civicledger/ledger/chain"
 	"civicledger/ledger/keys"
 	"civicledger/ledger/tiles"
 	"civicledger/projections"
@@ -135,15 +136,11 @@ func (s *serving) audit() ledger.AuditConfig {
 // project follows the log. Where it is damaged, the tables end, and go on
 // answering from what stands before it.
 func (n *node) project(ctx context.Context) error {
-	if err := n.tables.CatchUp(ctx); err == nil && n.ledger.Unreadable() != nil {
-		n.desk.TablesEnd(n.ledger.Unreadable())
-	}
 	err := n.tables.Run(ctx)
 	if !errors.Is(err, ledger.ErrDamaged) {
 		return err
 	}
 	n.log.Warn("answers rest on the entries before the damage", "entries", n.tables.View().AsOf().Size, "cause", err)
-	n.desk.TablesEnd(err)
 	return nil
 }
 
@@ -158,7 +155,7 @@ func (n *node) takeIn(ctx context.Context, dir datadir.Dir) error {
 	}
 	n.intake = bus.NewIntake(bus.IntakeConfig{
 		Conn: n.conn, Ledger: n.ledger, Origin: n.ledger.Origin(), Suite: n.ledger.Suite(),
-		VerifierKey: logKey.VerifierKey(), Logger: n.log,
+		VerifierKey: logKey.VerifierKey(), Receipt: n.receipt, Logger: n.log,
 	})
 	n.run("intake", func() error { return n.move(ctx) })
 	n.run("days", func() error { closeDays(ctx, n.ledger, operator, n.log); return nil })
@@ -175,6 +172,15 @@ func (n *node) takeIn(ctx context.Context, dir datadir.Dir) error {
 		}
 	})
 	return nil
+}
+
+// receipt is what the bus is told of a submission: nil where there is none.
+func (n *node) receipt(digest chain.Hash) (*chain.Receipt, error) {
+	r, err := n.ledger.Receipt(digest)
+	if errors.Is(err, ledger.ErrNotThere) {
+		return nil, nil
+	}
+	return r, err
 }
 
 // move takes submissions in until the ledger stops; when it does over damage,

@@ -66,7 +66,7 @@ Exit codes: 0 written, 1 there is no such entry, 2 could not be done.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&p.data, "data", "", "directory of the ledger: stopped, or a copy")
-	f.StringVar(&p.server, "server", "http://"+defaultListen, "URL of the server")
+	serverFlag(f, &p.server)
 	f.StringVar(&p.out, "out", "", "file to write, or directory where there are several")
 	f.BoolVar(&p.entries, "entries", false, "write the bytes of each entry beside its proof")
 	return cmd
@@ -153,7 +153,11 @@ func (p *proving) write(proven *ledger.Proven, one bool, out io.Writer) error {
 // source is where proofs come from, and what to call in the end.
 func (p *proving) source(ctx context.Context) (proofs, func(), error) {
 	if p.data == "" {
-		tiles, err := newTileProver(ctx, source.Server(p.server))
+		base, err := serverBase(p.server)
+		if err != nil {
+			return nil, nil, err
+		}
+		tiles, err := newTileProver(ctx, source.Server(base))
 		if err != nil {
 			return nil, nil, err
 		}

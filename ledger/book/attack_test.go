@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -510,9 +511,10 @@ func TestTakeSurvey_NamesEveryDamagedFrame(t *testing.T) {
 	}
 }
 
-// TestCommits_StopsAtDamageOnTheWay: a writable book does not read on behind
-// damage in the same segment, and not at the second try either.
-func TestCommits_StopsAtDamageOnTheWay(t *testing.T) {
+// TestCommits_BehindDamage: a book gives what stands behind damage in the same
+// segment, and tells of the damage that it passes, until a mark lies behind it.
+// What is damaged it does not give, nor passes it once it has begun.
+func TestCommits_BehindDamage(t *testing.T) {
 	f := newBookOf(t, Options{SegmentSize: 2_000_000}, 40, 80, 30_000)
 	f.commits = f.commits[:40]
 	b := mustOpen(t, f.dir, f.options)
@@ -528,13 +530,40 @@ func TestCommits_StopsAtDamageOnTheWay(t *testing.T) {
 	}
 	b.Close()
 	f.change(first, func(data []byte) []byte { data[f.offsets[3]+200] ^= 1; return data })
-	b = mustOpen(t, f.dir, f.options)
-	for range 2 {
-		for c, err := range b.Commits(20) {
-			if !errors.Is(err, ledger.ErrDamaged) {
-				t.Fatalf("commit %v, %v behind damage", c, err)
+	bad := f.commits[3]
+	for _, readOnly := range []bool{false, true} {
+		b = mustOpen(t, f.dir, Options{SegmentSize: f.options.SegmentSize, ReadOnly: readOnly})
+		var told []ledger.Damage
+		b.OnDamage(func(d ledger.Damage) { told = append(told, d) })
+		for range 2 {
+			for c, err := range b.Commits(bad.Head.Size) {
+				if err != nil || c.Prev.Size != bad.Head.Size {
+					t.Fatalf("behind the damage: %v", err)
+				}
+				break
 			}
 		}
+		if len(told) == 0 || told[0].First != bad.Prev.Size || told[0].Last != bad.Head.Size-1 {
+			t.Errorf("told of %+v", told)
+		}
+		for _, from := range []uint64{0, bad.Prev.Size, bad.Head.Size - 1} {
+			next := from
+			for c, err := range b.Commits(from) {
+				if err == nil {
+					next = c.Head.Size
+					continue
+				}
+				var d *DamageError
+				if !errors.As(err, &d) || d.Found[0].First != bad.Prev.Size || (next != from && next != bad.Prev.Size) {
+					t.Errorf("from %d: %v at %d", from, err, next)
+				}
+				next = math.MaxUint64
+			}
+			if next != math.MaxUint64 {
+				t.Errorf("from %d: read over damage", from)
+			}
+		}
+		b.Close()
 	}
 }
 

@@ -84,6 +84,7 @@ type Book struct {
 
 	view atomic.Pointer[view] // what readers may read; replaced by Commit
 	stop atomic.Pointer[stop] // set once: closed, or failed
+	tell atomic.Pointer[func(ledger.Damage)]
 
 	write writer
 	slots slots

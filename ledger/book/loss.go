@@ -143,18 +143,17 @@ type Loss struct {
 // OpenLoss opens the damaged book in dir as far as it stands: size entries,
 // for whoever accepts a loss says how much remains.
 func OpenLoss(dir string, size uint64, options Options) (*Loss, error) {
-	whole, err := Open(dir, options)
-	if err == nil {
-		return nil, errors.Join(whole.Close(), fmt.Errorf("nothing is lost: all %d entries stand, and civicledger serve starts", whole.Head().Size))
-	}
 	l := &Loss{Book: unopened(dir, options)}
+	err := l.find()
 	switch {
-	case !errors.As(err, &l.Damage):
+	case err != nil && !errors.As(err, &l.Damage):
 		return nil, err
+	case l.Damage == nil:
+		return nil, fmt.Errorf("nothing is lost: all entries stand, and civicledger serve starts")
 	case l.Damage.Standing == 0:
-		return nil, fmt.Errorf("not even entry 0 stands, restore the ledger from a copy: %w", err)
+		return nil, fmt.Errorf("not even entry 0 stands, restore the ledger from a copy: %w", l.Damage)
 	case l.Damage.Standing != size:
-		return nil, fmt.Errorf("%d entries stand before the first damage, say --size %d: %w", l.Damage.Standing, l.Damage.Standing, err)
+		return nil, fmt.Errorf("%d entries stand before the first damage, say --size %d: %w", l.Damage.Standing, l.Damage.Standing, l.Damage)
 	}
 	if l.lock, err = lockDir(dir); err != nil {
 		return nil, fmt.Errorf("open book: %w", err)
@@ -168,6 +167,28 @@ func OpenLoss(dir string, size uint64, options Options) (*Loss, error) {
 	}
 	l.view.Store(v)
 	return l, nil
+}
+
+// find opens the book for what its end looks like and, where that is sound, reads
+// all of it: damage may lie where opening does not look.
+func (l *Loss) find() error {
+	b, err := Open(l.dir, l.options)
+	if err != nil {
+		return err
+	}
+	head, known := b.Head().Size, []Witness{{"the stored checkpoint", b.noted}}
+	if err := b.Close(); err != nil {
+		return err
+	}
+	v, err := l.standing()
+	if err != nil || v.head.Size == head {
+		return err
+	}
+	s, err := TakeSurvey(l.dir)
+	if err == nil && len(s.Damages) > 0 {
+		l.Damage = &DamageError{Found: s.Damages, Standing: v.head.Size, Known: known}
+	}
+	return err
 }
 
 // Cut moves everything behind what stands aside, durably, and lets the book be

@@ -164,8 +164,7 @@ type mark struct {
 }
 
 // marks are the places of a segment that a walk from its beginning has passed,
-// at least markEvery apart: from them a reader goes on. A writable book ends a
-// walk at damage, so that it has no mark behind any. They take 48 bytes for
+// at least markEvery apart: from them a reader goes on. They take 48 bytes for
 // each 64 KiB that were read.
 type marks struct {
 	mu   sync.Mutex

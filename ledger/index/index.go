@@ -35,7 +35,7 @@ import (
 var (
 	// ErrCorrupt is wrapped when files are not as they were written. The cure
 	// is to remove the index and let the ledger rebuild it.
-	ErrCorrupt = errors.New("the index is damaged")
+	ErrCorrupt = ledger.ErrIndex
 	// ErrFormat is wrapped when the index is this ledger's, in the format of
 	// another version of this program. The cure is as for ErrCorrupt.
 	ErrFormat = errors.New("the index is of another format")
@@ -85,7 +85,7 @@ type Index struct {
 	closed  bool
 
 	position atomic.Uint64 // end of the last whole step; Apply moves it after its last transaction
-	keys     *pages        // event keys
+	keys     *pages        // of events and submissions
 	tiles    *pages        // tiles of level 0
 	tail     atomic.Pointer[tail]
 	table    *keyTable // keys of all entries before the position
@@ -154,7 +154,7 @@ func (x *Index) open(opts Options) error {
 }
 
 func (x *Index) openPages(owner chain.Hash) (err error) {
-	if x.keys, err = openPages(x.dir, keysFile, keySize, owner, x.readOnly); err != nil {
+	if x.keys, err = openPages(x.dir, keysFile, pairSize, owner, x.readOnly); err != nil {
 		return err
 	}
 	x.tiles, err = openPages(x.dir, tilesFile, len(chain.Hash{}), owner, x.readOnly)

@@ -14,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"civicledger/ledger"
 	"civicledger/supervision"
 )
 
@@ -216,6 +217,10 @@ func (s *server) problem(ctx context.Context, path string, err error) error {
 	p := problemOf(err)
 	if p.Status == http.StatusInternalServerError {
 		s.log.ErrorContext(ctx, "answer", "route", path, "cause", err)
+	}
+	if errors.Is(err, ledger.ErrDamaged) {
+		p.Damaged = s.desk.Damaged()
+		return p // and to try again is no cure
 	}
 	if p.Status == http.StatusGatewayTimeout || p.Status == http.StatusServiceUnavailable {
 		return huma.ErrorWithHeaders(p, http.Header{"Retry-After": {"1"}})

@@ -113,7 +113,7 @@ func (d Dir) Verifier() (note.Verifier, error) {
 }
 
 // DamageCure is said wherever damage ends something.
-const DamageCure = "civicledger verify names all of it; civicledger repair puts it back from a backup; civicledger serve --read-only answers from what stands before it"
+const DamageCure = "civicledger verify names all of it; civicledger repair puts it back from a backup; civicledger serve --read-only answers from what stands"
 
 // damageCure is DamageCure and, where the book says how much of it stands, how
 // the rest may be given up.
@@ -265,10 +265,16 @@ func (x *opened) close() error {
 // genesisHash is the hash of entry 0, which ties an index to its book.
 func genesisHash(store ledger.Store) (chain.Hash, error) {
 	for c, err := range store.Commits(0) {
-		if err != nil {
-			return chain.Hash{}, err
+		if err == nil {
+			return suite.Default().Leaf(c.Entries[0]), nil
 		}
-		return suite.Default().Leaf(c.Entries[0]), nil
+		for c := range store.Commits(1) { // which carries it
+			if c != nil && c.Prev.Size == 1 {
+				return c.Prev.Last, nil
+			}
+			break
+		}
+		return chain.Hash{}, err
 	}
 	return chain.Hash{}, ledger.ErrEmpty
 }

@@ -195,6 +195,23 @@ func (o *opening) open() (n *node, err error) {
 	return n, nil
 }
 
+// acceptLoss is the command accept-loss, said again with the size that it names.
+func (o *opening) acceptLoss() (standing uint64, err error) {
+	accept := func() error {
+		return datadir.Dir(o.dir).AcceptLoss(context.Background(), datadir.Options{
+			Log:    quiet,
+			Book:   book.Options{SegmentSize: o.segment},
+			Ledger: ledger.Config{Clock: o.clock},
+		}, standing, "synthetic", func(*book.DamageError) error { return nil })
+	}
+	var damage *book.DamageError
+	if err := accept(); !errors.As(err, &damage) || damage.Standing == 0 {
+		return 0, err
+	}
+	standing = damage.Standing
+	return standing, accept()
+}
+
 func (o *opening) gated(idx ledger.Index) *gatedIndex {
 	if _, none := idx.(ledger.NoIndex); !none && o.broken.index != nil {
 		idx = o.broken.index(idx)

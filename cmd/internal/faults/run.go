@@ -25,6 +25,7 @@ import (
 // result is what one run came to.
 type result struct {
 	Seed     uint64         `json:"seed"`
+	Group    int            `json:"group"`    // part of the pairs; -1: none
 	Lives    int            `json:"lives"`    // of the ledger, each from an open to its end
 	Openings int            `json:"openings"` // of a data directory, successful or refused
 	Entries  uint64         `json:"entries"`

@@ -77,7 +77,9 @@ func (r *run) staleBook() error {
 	if err := errors.Join(err, copyDir(filepath.Join(old.dir, book.Dir), filepath.Join(dir, book.Dir))); err != nil {
 		return err
 	}
-	return r.mustRefuse(dir, func(err error) bool { return strings.Contains(err.Error(), "the index holds") })
+	return r.mustRefuse(dir, func(err error) bool {
+		return errors.Is(err, ledger.ErrDamaged) && strings.Contains(err.Error(), "the index knows of")
+	})
 }
 
 // staleSegments: older segments beside the newer checkpoint are refused.

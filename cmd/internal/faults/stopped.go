@@ -142,16 +142,14 @@ func wraps(target error) func(error) bool {
 // reason is the class of a refusal to start.
 func reason(err error) string {
 	switch {
-	case errors.Is(err, ledger.ErrDamaged):
-		return "damaged"
 	case errors.Is(err, book.ErrNoCheckpoint):
 		return "no checkpoint"
+	case errors.Is(err, ledger.ErrDamaged):
+		return "damaged"
 	case errors.Is(err, errKeys):
 		return "key file"
 	case errors.Is(err, ledger.ErrNoSpace):
 		return "no space"
-	case strings.Contains(err.Error(), "the index holds"):
-		return "book older than index"
 	}
 	return "other"
 }

@@ -26,6 +26,7 @@ var law = []rule{
 	{"ledger/chain", []string{"ledger/suite"}},
 	{"ledger/roster", []string{"ledger/chain", "ledger/suite"}},
 	{"ledger/frame", []string{"ledger/chain"}},
+	{"ledger/lock", nil}, // below all that keep files
 	{"ledger/verify", judging("quick", "judge", "source", "verdict")},
 	{"ledger/verify/verdict", judging()},
 	{"ledger/verify/source", judging("verdict")},
@@ -35,10 +36,10 @@ var law = []rule{
 	{"ledger/verify/offline", judging("verdict")},
 	{"ledger/verify/*test", judging("verdict")}, // small logs, for tests only
 	{"ledger", formats},
-	{"ledger/book", []string{"ledger", "ledger/chain", "ledger/frame"}},
+	{"ledger/book", []string{"ledger", "ledger/chain", "ledger/frame", "ledger/lock"}},
 	{"ledger/backup", []string{"ledger", "ledger/book", "ledger/chain", "ledger/frame", "ledger/suite", "ledger/verify", "ledger/verify/source", "ledger/verify/verdict"}},
-	{"ledger/index", []string{"ledger", "ledger/chain"}},
-	{"ledger/tiles", []string{"ledger", "ledger/chain", "ledger/suite"}},
+	{"ledger/index", []string{"ledger", "ledger/chain", "ledger/lock"}},
+	{"ledger/tiles", []string{"ledger", "ledger/chain", "ledger/lock", "ledger/suite"}},
 	{"ledger/keys", []string{"ledger/chain", "ledger/suite"}},
 	{"ledger/*test", append([]string{"ledger"}, formats...)}, // conformance suites, for tests only
 

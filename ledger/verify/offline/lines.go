@@ -48,8 +48,13 @@ func openLines(f *os.File, progress func(what string, done, total int64)) (*even
 		return nil, fmt.Errorf("%s is not a regular file: it is read more than once", f.Name())
 	}
 	l := &eventLines{file: f, size: info.Size()}
-	in := bufio.NewReaderSize(io.NewSectionReader(f, 0, l.size), partSize)
-	for at := int64(0); at < l.size; {
+	at := int64(0)
+	mark := make([]byte, len(chain.ByteOrderMark))
+	if n, _ := f.ReadAt(mark, 0); string(mark[:n]) == chain.ByteOrderMark {
+		at = int64(n) // the file's, not the first line's
+	}
+	in := bufio.NewReaderSize(io.NewSectionReader(f, at, l.size-at), partSize)
+	for at < l.size {
 		line, err := in.ReadSlice('\n')
 		n := int64(len(line))
 		state := lineFree
