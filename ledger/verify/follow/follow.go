@@ -8,10 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
-	"sync"
-	"sync/atomic"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -136,7 +133,7 @@ func (f *Follower) take(ctx context.Context, b *source.Bundle) error {
 		}
 	}
 	items := make([]source.Item, len(b.Entries))
-	onCores(len(items), func(i int) {
+	source.OnCores(len(items), func(i int) {
 		items[i].Raw = b.Entries[i]
 		items[i].Parse(f.suite)
 	})
@@ -164,7 +161,7 @@ func (f *Follower) take(ctx context.Context, b *source.Bundle) error {
 		leaves = append(leaves, it.Leaf)
 	}
 	errs := make([]error, len(jobs))
-	onCores(len(jobs), func(i int) { errs[i] = jobs[i].judge() })
+	source.OnCores(len(jobs), func(i int) { errs[i] = jobs[i].judge() })
 	if i := slices.IndexFunc(errs, func(err error) bool { return err != nil }); i >= 0 {
 		return errs[i]
 	}
@@ -306,20 +303,6 @@ func (j *rightsJob) refused(refusal *roster.Refusal) error {
 		last = first
 	}
 	return found(kind, first, last, "%s: %s", refusal.Code, refusal.Message)
-}
-
-// onCores does all of a count on all cores.
-func onCores(count int, do func(i int)) {
-	var next atomic.Int64
-	var cores sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), count) {
-		cores.Go(func() {
-			for i := int(next.Add(1)) - 1; i < count; i = int(next.Add(1)) - 1 {
-				do(i)
-			}
-		})
-	}
-	cores.Wait()
 }
 
 // Explain reports a defect under the newest checkpoint that the log showed. The

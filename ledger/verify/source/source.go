@@ -9,6 +9,7 @@ import (
 	"context"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -171,4 +172,18 @@ func suiteOf(b *Batch) *suite.Suite {
 		}
 	}
 	return suite.Default()
+}
+
+// OnCores does all of a count on all cores.
+func OnCores(count int, do func(i int)) {
+	var next atomic.Int64
+	var cores sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), count) {
+		cores.Go(func() {
+			for i := int(next.Add(1)) - 1; i < count; i = int(next.Add(1)) - 1 {
+				do(i)
+			}
+		})
+	}
+	cores.Wait()
 }
