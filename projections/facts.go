@@ -3,6 +3,8 @@ package projections
 import (
 	"cmp"
 	"encoding/binary"
+	"reflect"
+	"sync"
 	"time"
 
 	"civicledger/events/catalogue"
@@ -77,73 +79,31 @@ func (in *Interned[T]) Of(value T) int32 {
 // At returns the value with that number.
 func (in *Interned[T]) At(n int32) T { return in.list[n] }
 
+// dayOf is the first of these members that the event has.
 func dayOf(data any) string {
-	switch d := data.(type) {
-	case *catalogue.BudgetAllocated:
-		return d.Date
-	case *catalogue.TransferSent:
-		return d.Date
-	case *catalogue.TransferReceived:
-		return d.Date
-	case *catalogue.SubsidyPaid:
-		return d.Date
-	case *catalogue.SubsidyReturned:
-		return d.Date
-	case *catalogue.RecoveryOrdered:
-		return d.DecidedOn
-	case *catalogue.RecoveryReceived:
-		return d.Date
-	case *catalogue.CampaignOpened:
-		return d.From
-	case *catalogue.DonationReceived:
-		return d.Date
-	case *catalogue.DonationSpent:
-		return d.Date
-	case *catalogue.GoodsIssued:
-		return d.Date
-	case *catalogue.DisclosurePublished:
-		return d.PublishedOn
-	case *catalogue.BalanceStated:
-		return d.StatedAt
-	case *catalogue.DrawSettled:
-		return d.DrawnOn
-	case *catalogue.WelfareFundCollected:
-		return d.Date
-	case *catalogue.WelfareFundAllocated:
-		return d.Date
-	case *catalogue.WelfareFundSpent:
-		return d.Date
+	v := reflect.ValueOf(data).Elem()
+	where, ok := days.Load(v.Type())
+	if !ok {
+		var fields [][]int
+		for _, name := range []string{
+			"EffectiveOn", "DecidedOn", "Date", "DrawnOn", "RegisteredOn", "FiledOn", "OrderedOn", "AcceptedOn",
+			"AnnouncedOn", "PublishedOn", "StatedAt", "From",
+		} {
+			if f, ok := v.Type().FieldByName(name); ok && f.Type.Kind() == reflect.String {
+				fields = append(fields, f.Index)
+			}
+		}
+		where, _ = days.LoadOrStore(v.Type(), fields)
 	}
-	return dayOfOrganisation(data)
-}
-
-func dayOfOrganisation(data any) string {
-	switch d := data.(type) {
-	case *catalogue.OrganisationRegistered:
-		return d.RegisteredOn
-	case *catalogue.AnnualReportFiled:
-		return d.FiledOn
-	case *catalogue.OrganisationInspected:
-		return d.Date
-	case *catalogue.RectificationOrdered:
-		return d.OrderedOn
-	case *catalogue.RectificationAccepted:
-		return d.AcceptedOn
-	case *catalogue.PenaltyAnnounced:
-		return d.AnnouncedOn
-	case *catalogue.OrganisationPenalised:
-		return cmp.Or(d.EffectiveOn, d.DecidedOn)
-	case *catalogue.OrganisationListed:
-		return cmp.Or(d.EffectiveOn, d.DecidedOn)
-	case *catalogue.OrganisationDelisted:
-		return d.DecidedOn
-	case *catalogue.OrganisationRated:
-		return d.DecidedOn
-	case *catalogue.OrganisationDeregistered:
-		return d.Date
+	for _, i := range where.([][]int) {
+		if day := v.FieldByIndex(i).String(); day != "" {
+			return day
+		}
 	}
 	return ""
 }
+
+var days sync.Map // of places of members, by struct
 
 // money is the fund whose money the event moves, and in which currency; the
 // fund is "" where it moves none.
