@@ -267,6 +267,7 @@ func showDonations(out io.Writer, d *supervision.DonationsDetail) {
 	facts(out, [][2]any{
 		{"organisation", known(d.Organisation)},
 		{"filed under", strings.Join(d.Keys, " ")},
+		{"not joined", d.NotJoined},
 		{"donors", fmt.Sprintf("%d organisations, %d persons, %d anonymous, %d not stated",
 			d.Donors.Organisations, d.Donors.Persons, d.Donors.Anonymous, d.Donors.Unstated)},
 		{"goods", fmt.Sprintf("%d received, %d issued", d.GoodsReceived, d.GoodsIssued)},
