@@ -26,7 +26,21 @@ type Money struct {
 	ReceivedCount int64      `json:"receivedCount"`
 	Spent         int64      `json:"spent"`
 	SpentCount    int64      `json:"spentCount"`
+	Back          Back       `json:"back,omitzero"`
 	Channels      []*Channel `json:"channels,omitzero"` // of what was received
+}
+
+// Back is money that went back: gifts to their givers, spending to the charity.
+// What was received and spent stays in the sums of that.
+type Back struct {
+	Returned Flow `json:"returned"`
+	Refunded Flow `json:"refunded"`
+}
+
+// Flow is a sum and of how many events it is.
+type Flow struct {
+	Sum   int64 `json:"sum"`
+	Count int64 `json:"count"`
 }
 
 // Channel is how money came; "" where the publisher does not say.
@@ -128,6 +142,7 @@ type Day struct {
 	ReceivedCount int64  `json:"receivedCount"`
 	Spent         int64  `json:"spent"`
 	SpentCount    int64  `json:"spentCount"`
+	Back          Back   `json:"back,omitzero"`
 	Over          int64  `json:"over,omitzero"` // as in Totals
 }
 
@@ -144,6 +159,9 @@ type Goods struct {
 	IssuedMilli      int64  `json:"issuedMilli"`
 	IssuedLines      int64  `json:"issuedLines"`
 	IssuedUnstated   int64  `json:"issuedUnstated"`
+	ReturnedMilli    int64  `json:"returnedMilli,omitzero"`
+	ReturnedLines    int64  `json:"returnedLines,omitzero"`
+	ReturnedUnstated int64  `json:"returnedUnstated,omitzero"`
 	Over             int64  `json:"over,omitzero"` // as in Totals
 }
 

@@ -129,6 +129,10 @@ func (p *Projection) change(c *change) {
 		p.transfer(c, &sent, legReceived)
 	case *catalogue.SubsidyPaid:
 		p.paid(c, d)
+	case *catalogue.SubsidyCancelled:
+		paid := catalogue.SubsidyPaid(*d)
+		paid.Amount = -d.Amount
+		p.paid(c, &paid)
 	case *catalogue.SubsidyReturned:
 		p.returned(c, d)
 	case *catalogue.RecoveryOrdered:
@@ -137,8 +141,17 @@ func (p *Projection) change(c *change) {
 		p.recovered(c, d)
 	case *catalogue.DonationReceived:
 		p.donated(c, d)
+	case *catalogue.DonationReturned:
+		if given := catalogue.DonationReceived(*d); d.Amount != nil {
+			given.Amount = projections.Ptr(-*d.Amount)
+			p.donated(c, &given)
+		}
 	case *catalogue.DonationSpent:
 		p.spent(c, d)
+	case *catalogue.SpendingRefunded:
+		spent := catalogue.DonationSpent(*d)
+		spent.Amount = -d.Amount
+		p.spent(c, &spent)
 	case *catalogue.BalanceStated:
 		p.stated(c, d)
 	}
