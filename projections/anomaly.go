@@ -9,9 +9,15 @@ const (
 	CodeTypeUnknown        = "type-unknown"
 	CodeCorrectionNotFound = "correction-not-found"
 	CodeCorrectionOfOther  = "correction-of-other-type"
-	CodeCorrectedTwice     = "corrected-twice"
 	CodeCorrectionOfVoid   = "correction-not-counted"
+	CodeCorrectionRefused  = "correction-refused"
 	CodeOutOfRange         = "sum-out-of-range"
+	CodeUnknownFund        = "unknown-fund"
+	CodeCurrencyMismatch   = "currency-mismatch"
+	CodeFundOpenedTwice    = "fund-opened-twice"
+	CodeTransferDuplicate  = "transfer-duplicate"
+	CodeOrderDuplicate     = "recovery-ordered-twice"
+	CodeSettledTwice       = "draw-settled-twice"
 )
 
 // runnerName is the Projection of what the Runner itself finds.
@@ -29,14 +35,15 @@ type Anomaly struct {
 	Jurisdiction string   `json:"jurisdiction,omitzero"`
 	Subjects     []string `json:"subjects,omitzero"` // fund, organisation key, draw, payment, …
 	Message      string   `json:"message"`
+	Other        *uint64  `json:"other,omitzero"`    // the entry that it does not fit
+	Waiting      string   `json:"waiting,omitzero"`  // the fact that makes it count
 	Expected     *int64   `json:"expected,omitzero"` // amounts in minor units, or counts
 	Actual       *int64   `json:"actual,omitzero"`
 	Currency     string   `json:"currency,omitzero"` // of Expected and Actual, "" for counts
 	Explain      []string `json:"explain,omitzero"`  // lawful causes that are known to do this
-	CorrectedBy  *uint64  `json:"correctedBy,omitzero"`
 }
 
-// Correction says which later entry took the place of an entry.
+// Correction says which later entry of the agency took the place of an entry.
 type Correction struct {
 	Index uint64 `json:"index"`
 	By    uint64 `json:"by"`
@@ -57,7 +64,6 @@ var (
 type AnomalyFilter struct {
 	Code, Agency, Projection string
 	Subject                  string // one of Subjects
-	Open                     bool   // not corrected since
 	From, To                 uint64 // entries [From, To); To 0: no end
 	// Jurisdiction decides by the jurisdiction of the entry; nil accepts all.
 	Jurisdiction func(code string) bool
@@ -68,7 +74,6 @@ func (f *AnomalyFilter) accepts(a *Anomaly) bool {
 	case f.Code != "" && f.Code != a.Code,
 		f.Agency != "" && f.Agency != a.Agency,
 		f.Projection != "" && f.Projection != a.Projection,
-		f.Open && a.CorrectedBy != nil,
 		a.Index < f.From,
 		f.To != 0 && a.Index >= f.To,
 		f.Jurisdiction != nil && !f.Jurisdiction(a.Jurisdiction):
@@ -128,9 +133,15 @@ var Titles = map[string]Title{
 	CodeTypeUnknown:        {"Event type not in the catalogue", "事件类型未登记"},
 	CodeCorrectionNotFound: {"Corrected event not found", "被更正事件不存在"},
 	CodeCorrectionOfOther:  {"Correction of an event of another type", "更正事件类型不符"},
-	CodeCorrectedTwice:     {"Event corrected twice", "同一事件重复更正"},
 	CodeCorrectionOfVoid:   {"Correction of a correction that is not counted", "更正了未计入的更正事件"},
+	CodeCorrectionRefused:  {"Correction refused: the word before stands", "更正未生效，原事件仍有效"},
 	CodeOutOfRange:         {"Sum out of range", "金额汇总超出范围"},
+	CodeUnknownFund:        {"Fund was not opened", "资金专户不存在"},
+	CodeCurrencyMismatch:   {"Currency is not the fund's", "币种与专户不符"},
+	CodeFundOpenedTwice:    {"Fund opened twice", "资金专户重复设立"},
+	CodeTransferDuplicate:  {"Transfer said twice", "拨款编号重复"},
+	CodeOrderDuplicate:     {"Recovery ordered twice", "追缴决定编号重复"},
+	CodeSettledTwice:       {"Draw settled twice", "同一期重复开奖公告"},
 }
 
 // Declare adds the titles of a projection's codes, when the program starts.

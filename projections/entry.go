@@ -23,6 +23,9 @@ type Entry struct {
 	Data any
 	// Replaces is the entry whose event this one corrects, nil for most.
 	Replaces *Entry
+	// Waits says that the fund whose money the event moves does not stand in
+	// its currency: the money counts once it does.
+	Waits bool
 
 	trouble *Anomaly // why Data is nil, or nil
 	void    bool     // a correction that could not be determined

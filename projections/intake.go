@@ -72,6 +72,33 @@ func (in *intake) read() ([]*Entry, error) {
 	return entries, in.resolve(entries)
 }
 
+// again returns a reader of entries at or below those taken in. Old ones are
+// read from the log, one at a time.
+func (in *intake) again(entries []*Entry, first uint64) reader {
+	return func(indexes []uint64, see func(*Entry)) error {
+		for _, index := range indexes {
+			if index >= first {
+				see(entries[index-first])
+				continue
+			}
+			e, err := in.entry(index)
+			if err != nil {
+				return fmt.Errorf("read entry %d again: %w", index, err)
+			}
+			see(e)
+		}
+		return nil
+	}
+}
+
+func (in *intake) entry(index uint64) (*Entry, error) {
+	data, err := in.log.Entry(index)
+	if err != nil {
+		return nil, err
+	}
+	return readEntry(slices.Clone(data))
+}
+
 // resolve sets Replaces of every entry that corrects another one. Where that
 // is not possible the entry changes nothing: its sums would count twice.
 func (in *intake) resolve(entries []*Entry) error {
@@ -102,7 +129,7 @@ func unfit(e, old *Entry) *Anomaly {
 	case old.Event == nil || old.Event.Type != e.Event.Type:
 		return &Anomaly{
 			Code:    CodeCorrectionOfOther,
-			Message: fmt.Sprintf("entry %d has type %q; the correction is not counted", old.Index, old.Type()),
+			Message: fmt.Sprintf("what it corrects has type %q; the correction is not counted", old.Type()), Other: &old.Index,
 		}
 	}
 	return nil
@@ -118,9 +145,5 @@ func (in *intake) corrected(e *Entry, entries []*Entry, first uint64) (*Entry, e
 	if index >= first {
 		return entries[index-first], nil
 	}
-	data, err := in.log.Entry(index)
-	if err != nil {
-		return nil, err
-	}
-	return readEntry(slices.Clone(data))
+	return in.entry(index)
 }

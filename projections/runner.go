@@ -25,7 +25,8 @@ type Runner struct {
 	batch       *Batch
 	position    *Overlay[position]
 	asOf        AsOf // owned by Run
-	limit       int  // entries of one batch
+	broken      error
+	limit       int // entries of one batch
 
 	movedMu sync.Mutex
 	moved   chan struct{} // closed and replaced when the position moves
@@ -40,17 +41,10 @@ const DefaultBatch = 10_000
 func New(log Log, projections ...Projection) (*Runner, error) {
 	r := &Runner{
 		log: log, projections: projections, limit: DefaultBatch,
-		batch: &Batch{
-			anomalies: NewOverlay(anomalies), corrections: NewOverlay(corrections),
-			skipped: map[uint64]uint64{}, void: map[uint64]bool{}, found: map[uint64][]string{},
-		},
-		position: NewOverlay(positions),
-		moved:    make(chan struct{}),
+		batch: newBatch(), position: NewOverlay(positions),
+		moved: make(chan struct{}),
 	}
-	if len(projections) > 63 {
-		return nil, fmt.Errorf("%d projections: at most 63", len(projections))
-	}
-	r.tables = []Staged{r.batch.anomalies, r.batch.corrections, r.position}
+	r.tables = []Staged{r.batch.anomalies, r.batch.corrections, r.batch.names.rows, r.batch.waiting.rows, r.position}
 	for _, p := range projections {
 		r.tables = append(r.tables, p.Tables()...)
 	}
@@ -114,7 +108,7 @@ func (r *Runner) Wait(ctx context.Context, index uint64) error {
 
 // Run follows the log until the context ends, which is no error. An error of
 // the log ends it too: the tables stay as they are and may be read, and Run may
-// be called again.
+// be called again; it goes on unless the error was about an entry in the tables.
 func (r *Runner) Run(ctx context.Context) error {
 	for {
 		select {
@@ -154,27 +148,28 @@ func (r *Runner) CatchUp(ctx context.Context) error {
 	return r.fold(&in)
 }
 
-// fold applies what was taken in, in one memdb transaction. Everything that
-// can fail is done before the first projection sees an entry.
+// fold applies what was taken in, in one memdb transaction. Where an older
+// entry cannot be read that has to be filed anew, the tables stay as they are for
+// good: the Runner says so from then on.
 func (r *Runner) fold(in *intake) error {
-	if len(in.raw) == 0 {
-		return nil
+	if len(in.raw) == 0 || r.broken != nil {
+		return r.broken
 	}
 	entries, err := in.read()
 	if err != nil {
 		return err
 	}
 	asOf := AsOf{Size: in.size, Index: in.size - 1, Recorded: in.recorded, Checkpoint: string(r.log.Checkpoint())}
+	first := in.size - uint64(len(entries))
 	in.reset()
 	txn := r.db.Txn(true)
 	defer txn.Abort()
 	for _, t := range r.tables {
 		t.begin(txn)
 	}
-	for _, e := range entries {
-		r.batch.apply(e, r.projections)
+	if r.broken = r.batch.fold(entries, first, r.projections, in.again(entries, first)); r.broken != nil {
+		return r.broken
 	}
-	r.batch.settle(r.projections)
 	r.position.Put(&position{asOf})
 	for _, t := range r.tables {
 		if err := t.flush(); err != nil {

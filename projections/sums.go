@@ -1,39 +1,17 @@
 package projections
 
-import "civicledger/events/money"
-
-// Sums adds to several totals at once: all of them, or none where one would
-// not fit. Sums never wrap.
-type Sums struct {
-	into []*int64
-	by   []int64
-}
-
-// Add stages *total += amount.
-func (s *Sums) Add(total *int64, amount int64) {
-	s.into = append(s.into, total)
-	s.by = append(s.by, amount)
-}
-
-// Commit adds everything staged and empties s. It reports false, and adds
-// nothing, where a total would leave the range of 64 bits.
-func (s *Sums) Commit() bool {
-	ok := true
-	done := 0
-	for i, total := range s.into {
-		sum, err := money.Amount(*total).Add(money.Amount(s.by[i]))
-		if err != nil {
-			ok = false
-			break
-		}
-		*total = int64(sum)
-		done++
+// Add adds to a total of a row. Where the total leaves the range of 64 bits,
+// over counts by how much, so that a row says that its figures say nothing for
+// as long as that is so, whatever the order in which they came. The true total
+// is what it holds plus over times 2^64; totals that share an over never have
+// opposite signs.
+func Add(total *int64, amount int64, over *int64) {
+	sum := *total + amount
+	switch {
+	case amount > 0 && sum < *total:
+		*over++
+	case amount < 0 && sum > *total:
+		*over--
 	}
-	if !ok {
-		for i := range done {
-			*s.into[i] -= s.by[i]
-		}
-	}
-	s.into, s.by = s.into[:0], s.by[:0]
-	return ok
+	*total = sum
 }

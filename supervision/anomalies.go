@@ -25,7 +25,8 @@ type Anomaly struct {
 	Currency     string   `json:"currency,omitzero"`
 	Difference   *Money   `json:"difference,omitzero" doc:"Actual less expected, where both are sums."`
 	Explain      []string `json:"explain,omitzero" doc:"Lawful causes that are known to do this."`
-	CorrectedBy  *uint64  `json:"correctedBy,omitzero" doc:"The entry that took this one's place since."`
+	Other        *uint64  `json:"other,omitzero" doc:"The entry that it does not fit."`
+	Waiting      string   `json:"waiting,omitzero" doc:"The fact that it waits for: the entry counts once that is said."`
 }
 
 // AnomalyCount is how often a code stands.
@@ -38,7 +39,6 @@ type AnomalyCount struct {
 // AnomalyQuestion narrows a list of anomalies.
 type AnomalyQuestion struct {
 	Code, Agency, Subject string
-	Open                  bool   // not corrected since
 	From                  uint64 // first index
 	Newest                bool   // newest first
 	Turn
@@ -51,7 +51,7 @@ func (d *Desk) Anomalies(q AnomalyQuestion) (*Page[Anomaly], error) {
 	}
 	v := d.tables.View()
 	rows, err := v.Anomalies(
-		projections.AnomalyFilter{Code: q.Code, Agency: q.Agency, Subject: q.Subject, Open: q.Open, From: q.From},
+		projections.AnomalyFilter{Code: q.Code, Agency: q.Agency, Subject: q.Subject, From: q.From},
 		projections.Page{After: q.After, Limit: q.limit(), Reverse: q.Newest},
 	)
 	return pageOf(d.asOf(v), rows, err, anomaly)
@@ -61,7 +61,7 @@ func anomaly(a *projections.Anomaly) Anomaly {
 	out := Anomaly{
 		Index: a.Index, Code: a.Code, Title: titleOf(a.Code), Message: a.Message, Projection: a.Projection,
 		Type: a.Type, Agency: a.Agency, Jurisdiction: a.Jurisdiction, Subjects: a.Subjects,
-		Expected: a.Expected, Actual: a.Actual, Currency: a.Currency, Explain: a.Explain, CorrectedBy: a.CorrectedBy,
+		Expected: a.Expected, Actual: a.Actual, Currency: a.Currency, Explain: a.Explain, Other: a.Other, Waiting: a.Waiting,
 	}
 	if a.Currency != "" && a.Expected != nil && a.Actual != nil {
 		if difference, err := money.Amount(*a.Actual).Sub(money.Amount(*a.Expected)); err == nil {
@@ -72,10 +72,10 @@ func anomaly(a *projections.Anomaly) Anomaly {
 	return out
 }
 
-// AnomalyCodes lists every code with how often it stands, uncorrected.
+// AnomalyCodes lists every code with how often it stands.
 func (d *Desk) AnomalyCodes() (*Page[AnomalyCount], error) {
 	v := d.tables.View()
-	counts := v.AnomalyCounts(projections.AnomalyFilter{Open: true})
+	counts := v.AnomalyCounts(projections.AnomalyFilter{})
 	page := &Page[AnomalyCount]{AsOf: d.asOf(v), Items: []AnomalyCount{}}
 	for _, code := range slices.Sorted(maps.Keys(projections.Titles)) {
 		page.Items = append(page.Items, AnomalyCount{Code: code, Title: titleOf(code), Count: counts[code]})

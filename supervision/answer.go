@@ -87,11 +87,19 @@ func (t Turn) limit() int {
 type Money struct {
 	Amount   int64  `json:"amount" doc:"Minor units of the currency (fen). May exceed 2^53: read it as a 64-bit integer or use decimal."`
 	Currency string `json:"currency" doc:"ISO 4217 code." example:"CNY"`
-	Decimal  string `json:"decimal" doc:"The same sum in main units, exact." example:"1234.50"`
+	Decimal  string `json:"decimal" doc:"The same sum in main units, exact; \"out of range\", with amount 0, where it left 64 bits." example:"1234.50"`
 }
 
 func sum(amount int64, currency string) Money {
 	return Money{Amount: amount, Currency: currency, Decimal: money.Format(amount, currency)}
+}
+
+// sumIn is sum for figures of a row that may be out of range.
+func sumIn(over int64) func(amount int64, currency string) Money {
+	if over == 0 {
+		return sum
+	}
+	return func(_ int64, currency string) Money { return Money{Currency: currency, Decimal: "out of range"} }
 }
 
 // Title names a thing in both languages.

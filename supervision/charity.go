@@ -1,10 +1,6 @@
 package supervision
 
 import (
-	"slices"
-	"strings"
-
-	"civicledger/events/money"
 	"civicledger/projections"
 	"civicledger/projections/charity"
 )
@@ -19,15 +15,26 @@ type Donations struct {
 	GoodsReceived int64          `json:"goodsReceived" doc:"Donations in goods."`
 	GoodsIssued   int64          `json:"goodsIssued" doc:"Issues of goods."`
 	Disclosures   int64          `json:"disclosures"`
+	NotJoined     string         `json:"notJoined,omitzero" doc:"Why these entries stand under a name and not under a code, and what would join them."`
 }
 
 // DonatedMoney is the sums of one currency.
 type DonatedMoney struct {
-	Received      Money     `json:"received"`
-	ReceivedCount int64     `json:"receivedCount"`
-	Spent         Money     `json:"spent"`
-	SpentCount    int64     `json:"spentCount"`
-	Channels      []Channel `json:"channels" doc:"What was received, by how it came."`
+	Received      Money `json:"received"`
+	ReceivedCount int64 `json:"receivedCount"`
+	Spent         Money `json:"spent"`
+	SpentCount    int64 `json:"spentCount"`
+	Back
+	Channels []Channel `json:"channels" doc:"What was received, by how it came."`
+}
+
+// Back is what went back, and what was received and not returned.
+type Back struct {
+	Returned      Money `json:"returned" doc:"Gifts that went back to their givers."`
+	ReturnedCount int64 `json:"returnedCount"`
+	Net           Money `json:"net" doc:"Received less returned."`
+	Refunded      Money `json:"refunded" doc:"Spending that came back."`
+	RefundedCount int64 `json:"refundedCount"`
 }
 
 // Channel is how money came.
@@ -40,7 +47,7 @@ type Channel struct {
 // DonationsDetail is a charity's donations with its campaigns.
 type DonationsDetail struct {
 	Donations
-	Keys      []string   `json:"keys" doc:"Every key the organisation is filed under; the sums are of all of them."`
+	Keys      []string   `json:"keys" doc:"The key it is filed under, and names joined to it."`
 	Campaigns []Campaign `json:"campaigns" doc:"The first 200."`
 }
 
@@ -67,6 +74,7 @@ type DonationDay struct {
 	ReceivedCount int64  `json:"receivedCount"`
 	Spent         Money  `json:"spent"`
 	SpentCount    int64  `json:"spentCount"`
+	Back
 }
 
 // Donor is an organisation that gave. Goods have no sum.
@@ -86,6 +94,9 @@ type GoodsItem struct {
 	IssuedMilli      int64  `json:"issuedMilli"`
 	IssuedLines      int64  `json:"issuedLines"`
 	IssuedUnstated   int64  `json:"issuedUnstated"`
+	ReturnedMilli    int64  `json:"returnedMilli" doc:"Given back to who had given."`
+	ReturnedLines    int64  `json:"returnedLines"`
+	OutOfRange       bool   `json:"outOfRange,omitzero" doc:"A quantity left 64 bits: the figures say nothing."`
 }
 
 // Disclosure is what a charity told the public about a period, beside what the
@@ -106,60 +117,46 @@ type Disclosure struct {
 }
 
 // Donations lists charities with their sums, by key: one organisation by its
-// code, its key or a whole name, under each of its keys, or those with a part
-// of the name ("" for all).
+// code, its key or a whole name, or those with a part of the name ("" for all).
 func (d *Desk) Donations(who, currency string, turn Turn) (*Page[Donations], error) {
 	v := d.tables.View()
+	say := func(o *charity.Organisation) Donations { return donations(v, o) }
 	if who != "" && turn.After == "" {
-		if keys, err := d.charityKeys(v, who); err == nil {
-			page := &Page[Donations]{AsOf: d.asOf(v), Items: []Donations{}}
-			for _, filed := range keys {
-				page.Items = append(page.Items, donations(charity.From(v).Organisation(filed)))
-			}
-			return page, nil
+		if row, err := d.charityRow(v, who); err == nil {
+			return &Page[Donations]{AsOf: d.asOf(v), Items: []Donations{say(row)}}, nil
 		}
 	}
 	rows, err := charity.From(v).Organisations(
 		charity.OrganisationFilter{Name: who, Currency: currency},
 		projections.Page{After: turn.After, Limit: turn.limit()})
-	return pageOf(d.asOf(v), rows, err, donations)
+	return pageOf(d.asOf(v), rows, err, say)
 }
 
-// charityKeys returns the keys of an organisation under which donations are
-// filed.
-func (d *Desk) charityKeys(v *projections.View, key string) ([]string, error) {
-	keys := slices.DeleteFunc(keysOf(v, key), func(filed string) bool { return charity.From(v).Organisation(filed) == nil })
-	if len(keys) == 0 {
-		return nil, d.asOf(v).missing(&NotFound{What: "donations of", Key: key, Cure: "GET /v1/donations lists organisations that have some"})
+// charityRow returns an organisation under which donations are filed.
+func (d *Desk) charityRow(v *projections.View, who string) (*charity.Organisation, error) {
+	for _, key := range v.Keys(who) {
+		if row := charity.From(v).Organisation(key); row != nil {
+			return row, nil
+		}
 	}
-	return keys, nil
+	return nil, d.asOf(v).missing(&NotFound{What: "donations of", Key: who, Cure: "GET /v1/donations lists organisations that have some"})
 }
 
 // DonationsOf returns what one organisation received and spent, by its code,
-// its key or a name. Sums filed under several of its keys are added.
+// its key or a name.
 func (d *Desk) DonationsOf(key string) (*Answer[DonationsDetail], error) {
 	v := d.tables.View()
-	keys, err := d.charityKeys(v, key)
+	row, err := d.charityRow(v, key)
 	if err != nil {
 		return nil, err
 	}
-	detail := DonationsDetail{Keys: keys, Campaigns: []Campaign{}}
-	for i, filed := range keys {
-		row := donations(charity.From(v).Organisation(filed))
-		if i == 0 {
-			detail.Donations = row
-		} else if err := detail.add(row); err != nil {
-			return nil, err
-		}
-		if room := inline - len(detail.Campaigns); room > 0 {
-			campaigns, err := charity.From(v).Campaigns(filed, projections.Page{Limit: room})
-			if err != nil {
-				return nil, err
-			}
-			detail.Campaigns = append(detail.Campaigns, each(campaigns.Items, campaign)...)
-		}
+	campaigns, err := charity.From(v).Campaigns(row.Organisation, projections.Page{Limit: inline})
+	if err != nil {
+		return nil, err
 	}
-	return &Answer[DonationsDetail]{AsOf: d.asOf(v), Item: detail}, nil
+	return &Answer[DonationsDetail]{AsOf: d.asOf(v), Item: DonationsDetail{
+		Donations: donations(v, row), Keys: joined(v, row.Organisation), Campaigns: each(campaigns.Items, campaign),
+	}}, nil
 }
 
 // DonationDays lists the money of each day in one currency, of a campaign or
@@ -204,55 +201,31 @@ func (d *Desk) DonationDisclosures(key string, differs bool, turn Turn) (*Page[D
 	})
 }
 
-// ofCharity is a page of one of a charity's lists: those of all its keys, key
-// after key. Where a page ends is the key and where its list ended.
+// ofCharity is a page of one of a charity's lists.
 func ofCharity[R, T any](d *Desk, key string, turn Turn, say func(*R) T, list func(charity.Reader, string, projections.Page) (projections.Rows[R], error)) (*Page[T], error) {
 	v := d.tables.View()
-	keys, err := d.charityKeys(v, key)
+	row, err := d.charityRow(v, key)
 	if err != nil {
 		return nil, err
 	}
-	after := ""
-	if turn.After != "" {
-		filed, rest, _ := strings.Cut(turn.After, "\n")
-		at := slices.Index(keys, filed)
-		if at < 0 {
-			return nil, projections.ErrCursor
-		}
-		keys, after = keys[at:], rest
-	}
-	page := &Page[T]{AsOf: d.asOf(v), Items: []T{}}
-	for i, filed := range keys {
-		rows, err := list(charity.From(v), filed, projections.Page{After: after, Limit: turn.limit() - len(page.Items)})
-		if err != nil {
-			return nil, err
-		}
-		page.Items = append(page.Items, each(rows.Items, say)...)
-		if after = rows.Next; after != "" {
-			page.Next = filed + "\n" + after
-			return page, nil
-		}
-		if len(page.Items) == turn.limit() && i+1 < len(keys) {
-			page.Next = keys[i+1] + "\n"
-			return page, nil
-		}
-	}
-	return page.said()
+	rows, err := list(charity.From(v), row.Organisation, projections.Page{After: turn.After, Limit: turn.limit()})
+	return pageOf(d.asOf(v), rows, err, say)
 }
 
-func donations(o *charity.Organisation) Donations {
+func donations(v *projections.View, o *charity.Organisation) Donations {
 	return Donations{
 		Organisation: Party{o.Organisation, o.Name}, Jurisdiction: o.Jurisdiction, Entries: o.Entries,
-		Money: donatedMoney(o.Money), Donors: o.Donors, GoodsReceived: o.GoodsReceived, GoodsIssued: o.GoodsIssued,
-		Disclosures: o.Disclosures,
+		Money: donatedMoney(&o.Totals), Donors: o.Donors, GoodsReceived: o.GoodsReceived, GoodsIssued: o.GoodsIssued,
+		Disclosures: o.Disclosures, NotJoined: notJoined(v, o.Organisation),
 	}
 }
 
-func donatedMoney(rows []*charity.Money) []DonatedMoney {
-	return each(rows, func(m *charity.Money) DonatedMoney {
+func donatedMoney(t *charity.Totals) []DonatedMoney {
+	sum := sumIn(t.Over)
+	return each(t.Money, func(m *charity.Money) DonatedMoney {
 		return DonatedMoney{
 			Received: sum(m.Received, m.Currency), ReceivedCount: m.ReceivedCount,
-			Spent: sum(m.Spent, m.Currency), SpentCount: m.SpentCount,
+			Spent: sum(m.Spent, m.Currency), SpentCount: m.SpentCount, Back: wentBack(sum, m.Received, m.Back, m.Currency),
 			Channels: each(m.Channels, func(c *charity.Channel) Channel {
 				return Channel{Channel: c.Channel, Amount: sum(c.Amount, m.Currency), Count: c.Count}
 			}),
@@ -260,76 +233,34 @@ func donatedMoney(rows []*charity.Money) []DonatedMoney {
 	})
 }
 
-// add adds what was filed under another key of the same organisation.
-func (t *Donations) add(more Donations) error {
-	t.Entries += more.Entries
-	t.GoodsReceived += more.GoodsReceived
-	t.GoodsIssued += more.GoodsIssued
-	t.Disclosures += more.Disclosures
-	t.Donors.Organisations += more.Donors.Organisations
-	t.Donors.Persons += more.Donors.Persons
-	t.Donors.Anonymous += more.Donors.Anonymous
-	t.Donors.Unstated += more.Donors.Unstated
-	for _, m := range more.Money {
-		at := slices.IndexFunc(t.Money, func(have DonatedMoney) bool { return have.Received.Currency == m.Received.Currency })
-		if at < 0 {
-			t.Money = append(t.Money, m)
-			continue
-		}
-		if err := t.Money[at].add(m); err != nil {
-			return err
-		}
+func wentBack(sum func(int64, string) Money, received int64, b charity.Back, currency string) Back {
+	return Back{
+		Returned: sum(b.Returned.Sum, currency), ReturnedCount: b.Returned.Count, Net: sum(received-b.Returned.Sum, currency),
+		Refunded: sum(b.Refunded.Sum, currency), RefundedCount: b.Refunded.Count,
 	}
-	return nil
-}
-
-func (m *DonatedMoney) add(more DonatedMoney) error {
-	m.ReceivedCount += more.ReceivedCount
-	m.SpentCount += more.SpentCount
-	for _, pair := range []struct{ to, more *Money }{{&m.Received, &more.Received}, {&m.Spent, &more.Spent}} {
-		if err := pair.to.add(*pair.more); err != nil {
-			return err
-		}
-	}
-	for _, c := range more.Channels {
-		at := slices.IndexFunc(m.Channels, func(have Channel) bool { return have.Channel == c.Channel })
-		if at < 0 {
-			m.Channels = append(m.Channels, c)
-			continue
-		}
-		m.Channels[at].Count += c.Count
-		if err := m.Channels[at].Amount.add(c.Amount); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (m *Money) add(more Money) error {
-	total, err := money.Amount(m.Amount).Add(money.Amount(more.Amount))
-	*m = sum(int64(total), m.Currency)
-	return err
 }
 
 func campaign(c *charity.Campaign) Campaign {
 	return Campaign{
 		Campaign: c.Campaign, Opened: c.Opened, Name: c.Name, Filing: c.Filing, Public: c.Public, Emergency: c.Emergency,
 		From: c.From, To: c.To, Expected: maybe(c.Expected, c.Currency), Fund: c.Fund,
-		Money: donatedMoney(c.Money), Donors: c.Donors,
+		Money: donatedMoney(&c.Totals), Donors: c.Donors,
 	}
 }
 
 func donationDay(r *charity.Day) DonationDay {
+	sum := sumIn(r.Over)
 	return DonationDay{
 		Date: r.Date, Received: sum(r.Received, r.Currency), ReceivedCount: r.ReceivedCount,
-		Spent: sum(r.Spent, r.Currency), SpentCount: r.SpentCount,
+		Spent: sum(r.Spent, r.Currency), SpentCount: r.SpentCount, Back: wentBack(sum, r.Received, r.Back, r.Currency),
 	}
 }
 
 func donor(r *charity.Donor) Donor {
 	out := Donor{Donor: Party{r.Donor, r.DonorName}, Donations: r.Donations}
 	if r.Currency != "" {
-		out.Amount = maybe(&r.Amount, r.Currency)
+		amount := sumIn(r.Over)(r.Amount, r.Currency)
+		out.Amount = &amount
 	}
 	return out
 }
@@ -338,6 +269,7 @@ func goodsItem(r *charity.Goods) GoodsItem {
 	return GoodsItem{
 		Item: r.Item, Unit: r.Unit, ReceivedMilli: r.ReceivedMilli, ReceivedLines: r.ReceivedLines, ReceivedUnstated: r.ReceivedUnstated,
 		IssuedMilli: r.IssuedMilli, IssuedLines: r.IssuedLines, IssuedUnstated: r.IssuedUnstated,
+		ReturnedMilli: r.ReturnedMilli, ReturnedLines: r.ReturnedLines, OutOfRange: r.Over != 0,
 	}
 }
 

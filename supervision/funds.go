@@ -1,6 +1,8 @@
 package supervision
 
 import (
+	"fmt"
+	"net/url"
 	"strings"
 
 	"civicledger/projections"
@@ -24,7 +26,6 @@ type Fund struct {
 	Agency       string `json:"agency" doc:"Who said that it exists."`
 	Opened       uint64 `json:"opened" doc:"The entry that opened it."`
 	Movements    int64  `json:"movements" doc:"Entries that name the fund and count."`
-	Withdrawn    bool   `json:"withdrawn,omitzero" doc:"The event that opened it was corrected to another one since."`
 }
 
 // FundDetail is a fund with what stands in it.
@@ -158,7 +159,11 @@ func (d *Desk) fund(v *projections.View, name string) (*funds.Fund, error) {
 	if row := funds.From(v).Fund(name); row != nil {
 		return row, nil
 	}
-	return nil, d.asOf(v).missing(&NotFound{What: "fund", Key: name, Cure: "GET /v1/funds lists them; a fund begins with fund.opened"})
+	cure := "GET /v1/funds lists them; a fund begins with fund.opened"
+	if n := v.AnomalyCounts(projections.AnomalyFilter{Code: projections.CodeUnknownFund, Subject: name})[projections.CodeUnknownFund]; n > 0 {
+		cure += fmt.Sprintf("; %d entries wait for it: GET /v1/anomalies?code=%s&subject=%s", n, projections.CodeUnknownFund, url.QueryEscape(name))
+	}
+	return nil, d.asOf(v).missing(&NotFound{What: "fund", Key: name, Cure: cure})
 }
 
 // Fund returns a fund with its accounts, budgets and subsidies.
@@ -205,7 +210,7 @@ func (d *Desk) FundAccounts(name, holder string, inside bool, turn Turn) (*Page[
 		return nil, err
 	}
 	if holder != "" {
-		f.Holders = keysOf(v, holder)
+		f.Holders = v.Keys(holder)
 	}
 	rows, err := funds.From(v).Accounts(f, projections.Page{After: turn.After, Limit: turn.limit()})
 	return pageOf(d.asOf(v), rows, err, account)

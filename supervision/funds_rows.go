@@ -25,11 +25,12 @@ func pageOf[R, T any](asOf AsOf, rows projections.Rows[R], err error, say func(*
 func fund(f *funds.Fund) Fund {
 	return Fund{
 		Fund: f.Fund, Name: f.Name, Currency: f.Currency, Holder: Party{f.Holder, f.HolderName}, Purpose: f.Purpose,
-		Jurisdiction: f.Jurisdiction, Agency: f.Agency, Opened: f.Opened, Movements: f.Movements, Withdrawn: f.Withdrawn,
+		Jurisdiction: f.Jurisdiction, Agency: f.Agency, Opened: f.Opened, Movements: f.Movements,
 	}
 }
 
 func account(a *funds.Account) Account {
+	sum := sumIn(a.Over)
 	out := Account{
 		Fund: a.Fund, Holder: Party{a.Holder, a.HolderName}, Outside: a.Outside(), Movements: a.Movements,
 		Balance: sum(a.Balance, a.Currency), Credits: sum(a.Credits, a.Currency), Debits: sum(a.Debits, a.Currency),
@@ -44,6 +45,7 @@ func account(a *funds.Account) Account {
 }
 
 func budget(b *funds.Budget) Budget {
+	sum := sumIn(b.Over)
 	return Budget{
 		Holder: Party{b.Holder, b.HolderName}, Year: b.Year,
 		Amount: sum(b.Amount, b.Currency), Allocations: b.Allocations,
@@ -51,6 +53,7 @@ func budget(b *funds.Budget) Budget {
 }
 
 func subsidy(s *funds.Subsidy) Subsidy {
+	sum := sumIn(s.Over)
 	return Subsidy{
 		Kind: s.Kind, Period: s.Period, Jurisdiction: s.Jurisdiction,
 		Paid: sum(s.Paid, s.Currency), PaidCount: s.PaidCount,
@@ -72,6 +75,7 @@ func leg(l *funds.Leg, currency string) *Leg {
 }
 
 func recovery(r *funds.Recovery) Recovery {
+	sum := sumIn(r.Over)
 	out := Recovery{
 		Order: r.Order, Received: sum(r.Received, r.Currency), Outstanding: sum(r.Outstanding(), r.Currency),
 		Subject: r.Subject, Kind: r.Kind, Reason: r.Reason, DecidedOn: r.DecidedOn, Due: r.Due,

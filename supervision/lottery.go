@@ -97,7 +97,8 @@ func (d *Desk) Games() (*Page[Game], error) {
 	for _, g := range lottery.From(v).Games() {
 		out := Game{Game: g.Game, Draws: g.Draws, First: g.First, Last: g.Last, Explain: g.Explain, Gaps: g.Gaps}
 		if g.Currency != "" {
-			out.Sales, out.Pool = maybe(&g.Sales, g.Currency), maybe(g.Pool, g.Currency)
+			sales := sumIn(g.Over)(g.Sales, g.Currency)
+			out.Sales, out.Pool = &sales, maybe(g.Pool, g.Currency)
 		}
 		page.Items = append(page.Items, out)
 	}

@@ -1,7 +1,10 @@
 package supervision
 
 import (
+	"fmt"
 	"net/url"
+	"slices"
+	"strings"
 
 	"civicledger/events/ident"
 	"civicledger/projections"
@@ -50,13 +53,14 @@ type Organisation struct {
 	Penalties    int       `json:"penalties" doc:"Decided penalties on the ledger."`
 	Grade        string    `json:"grade,omitzero" doc:"Newest evaluation grade."`
 	Deregistered string    `json:"deregistered,omitzero" format:"date"`
-	LastIndex    uint64    `json:"lastIndex" doc:"The newest entry about it."`
+	LastIndex    uint64    `json:"lastIndex" doc:"The newest entry about it, by legal date."`
+	NotJoined    string    `json:"notJoined,omitzero" doc:"Why these entries stand under a name and not under a code, and what would join them."`
 }
 
 // OrganisationDetail is an organisation with its credit history.
 type OrganisationDetail struct {
 	Organisation
-	Keys           []string               `json:"keys" doc:"Every key it is filed under: its own, and names joined to it."`
+	Keys           []string               `json:"keys" doc:"The key it is filed under, and names joined to it."`
 	Names          []string               `json:"names" doc:"All names that appeared."`
 	Registration   *Registration          `json:"registration,omitzero"`
 	Stays          []Stay                 `json:"stays" doc:"Times on a list that are over."`
@@ -67,7 +71,7 @@ type OrganisationDetail struct {
 	Decided        []Penalty              `json:"decided" doc:"Penalties that are decided."`
 	Announced      []credit.Announcement  `json:"announced" doc:"Penalties that are intended: nothing follows from them yet."`
 	Deregistration *credit.Deregistration `json:"deregistration,omitzero"`
-	History        []Fact                 `json:"history" doc:"Every entry about it, in the order of the log. The newest 1,000."`
+	History        []Fact                 `json:"history" doc:"Every entry about it, by legal date. The newest 1,000."`
 	Donations      string                 `json:"donations,omitzero" doc:"Path of its donations, where there are any."`
 }
 
@@ -121,7 +125,7 @@ func (d *Desk) Organisations(q OrganisationQuestion) (*Page[Organisation], error
 		credit.Filter{Name: q.Text, List: q.List, Kind: q.Kind, Penalised: q.Penalised, Deregistered: q.Deregistered},
 		projections.Page{After: q.After, Limit: q.limit()},
 	)
-	return pageOf(d.asOf(v), rows, err, organisation)
+	return pageOf(d.asOf(v), rows, err, func(o *credit.Organisation) Organisation { return organisation(v, o) })
 }
 
 // Organisation returns an organisation by its code, its key, or a name it has
@@ -132,12 +136,10 @@ func (d *Desk) Organisation(key string) (*Answer[OrganisationDetail], error) {
 	if row == nil {
 		return nil, d.asOf(v).missing(&NotFound{What: "organisation", Key: key, Cure: "ask by code, by name:… or by full name; GET /v1/organisations?text=… searches names"})
 	}
-	detail := organisationDetail(row)
-	detail.Keys = credit.From(v).Keys(row.Organisation)
-	for _, filed := range detail.Keys {
-		if charity.From(v).Organisation(filed) != nil {
-			detail.Donations = "/v1/donations/" + url.PathEscape(row.Organisation)
-		}
+	detail := organisationDetail(v, row)
+	detail.Keys = joined(v, row.Organisation)
+	if charity.From(v).Organisation(row.Organisation) != nil {
+		detail.Donations = "/v1/donations/" + url.PathEscape(row.Organisation)
 	}
 	return &Answer[OrganisationDetail]{AsOf: d.asOf(v), Item: detail}, nil
 }
@@ -196,11 +198,35 @@ func (d *Desk) On(list string, turn Turn) (*Page[Member], error) {
 	})
 }
 
-// keysOf returns every key under which tables may have filed an organisation,
-// by its code, its key, or a whole name.
-func keysOf(v *projections.View, key string) []string {
-	if row := credit.From(v).Organisation(key); row != nil {
-		return credit.From(v).Keys(row.Organisation)
+// joined is the key of an organisation and the names that are joined to it.
+func joined(v *projections.View, key string) []string {
+	keys := []string{key}
+	row := credit.From(v).Organisation(key)
+	if row == nil || row.Organisation != key || row.Registration == nil {
+		return keys
 	}
-	return append(credit.From(v).Keys(key), ident.NameKey(key))
+	for _, name := range slices.Concat(row.Names, row.Registration.FormerNames) {
+		n := v.Name(ident.NameKey(name))
+		if n != nil && !slices.Contains(keys, n.Name) && slices.ContainsFunc(n.Codes, func(r projections.Registered) bool { return r.Code == key }) {
+			keys = append(keys, n.Name)
+		}
+	}
+	return keys
+}
+
+// notJoined says why something stands under a name, and what would join it;
+// nothing where it stands under a code.
+func notJoined(v *projections.View, key string) string {
+	if !strings.HasPrefix(key, "name:") {
+		return ""
+	}
+	n := v.Name(key)
+	if n == nil {
+		return "nobody registered this name: an organisation.registered with name and code joins it from its legal date, in its jurisdiction"
+	}
+	text := "registered"
+	for _, r := range n.Codes {
+		text += fmt.Sprintf(" for %s from %s in %s,", r.Code, r.From, r.Jurisdiction)
+	}
+	return text + " but no one code fits the day and the jurisdiction of these entries: a correction that gives the code joins them"
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"civicledger/events/catalogue"
+	"civicledger/projections"
 	"civicledger/projections/credit"
 )
 
@@ -55,10 +56,11 @@ func listing(list string, s *credit.ListStatus) Listing {
 	}
 }
 
-func organisation(o *credit.Organisation) Organisation {
+func organisation(v *projections.View, o *credit.Organisation) Organisation {
 	out := Organisation{
 		Key: o.Organisation, Code: o.Code, CodeCheck: o.CodeCheck, Name: o.Name, Jurisdiction: o.Jurisdiction,
 		Listed: []Listing{}, Penalties: len(o.Penalties), LastIndex: o.LastIndex,
+		NotJoined: notJoined(v, o.Organisation),
 	}
 	if o.Registration != nil {
 		out.Kind = o.Registration.Kind
@@ -77,9 +79,9 @@ func organisation(o *credit.Organisation) Organisation {
 	return out
 }
 
-func organisationDetail(o *credit.Organisation) OrganisationDetail {
+func organisationDetail(v *projections.View, o *credit.Organisation) OrganisationDetail {
 	out := OrganisationDetail{
-		Organisation: organisation(o), Names: o.Names, Registration: registration(o.Registration), Stays: []Stay{},
+		Organisation: organisation(v, o), Names: o.Names, Registration: registration(o.Registration), Stays: []Stay{},
 		Rating: o.Rating, Reports: o.Reports, Inspections: o.Inspections, Rectifications: o.Rectifications,
 		Announced: o.Announced, Deregistration: o.Deregistered,
 		Decided: []Penalty{}, History: []Fact{},
@@ -91,7 +93,7 @@ func organisationDetail(o *credit.Organisation) OrganisationDetail {
 			})
 		}
 	}
-	slices.SortStableFunc(out.Stays, func(a, b Stay) int { return int(int64(a.Index) - int64(b.Index)) })
+	slices.SortStableFunc(out.Stays, func(a, b Stay) int { return strings.Compare(a.From, b.From) })
 	for _, p := range o.Penalties {
 		out.Decided = append(out.Decided, Penalty{
 			Index: p.Index, Penalty: p.Penalty, Kind: p.Kind, Fine: maybe(p.Fine, p.Currency), Confiscated: maybe(p.Confiscated, p.Currency),

@@ -103,10 +103,12 @@ func TestStamp(t *testing.T) {
 	}
 }
 
-func TestMoney_AddRefusesToWrap(t *testing.T) {
-	m := sum(1<<62, "CNY")
-	if err := m.add(sum(1<<62, "CNY")); err == nil {
-		t.Error("the sum wrapped")
+func TestMoney_OutOfRangeIsSaid(t *testing.T) {
+	if m := sumIn(0)(150, "CNY"); m != sum(150, "CNY") {
+		t.Errorf("in range: %+v", m)
+	}
+	if m := sumIn(1)(150, "CNY"); m.Amount != 0 || m.Decimal != "out of range" || m.Currency != "CNY" {
+		t.Errorf("out of range: %+v shows a sum", m)
 	}
 }
 

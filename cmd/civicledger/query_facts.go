@@ -62,6 +62,7 @@ func showOrganisation(out io.Writer, o *supervision.OrganisationDetail) {
 		{"kind", o.Kind},
 		{"grade", o.Grade},
 		{"deregistered", o.Deregistered},
+		{"not joined", o.NotJoined},
 	}
 	for _, l := range o.Listed {
 		rows = append(rows, [2]any{"listed", fmt.Sprintf("%s (%s) since %s: %s, by %s (entry %d)",
@@ -301,6 +302,10 @@ func (q *asking) agencies() *cobra.Command {
 }
 
 func showAgency(out io.Writer, a *supervision.Agency) {
+	waiting := ""
+	if a.Waiting > 0 {
+		waiting = fmt.Sprintf("%d entries, see civicledger query anomalies --agency %s", a.Waiting, a.Agency)
+	}
 	facts(out, [][2]any{
 		{"agency", a.Agency},
 		{"name", a.Name},
@@ -309,6 +314,7 @@ func showAgency(out io.Writer, a *supervision.Agency) {
 		{"source", a.Source},
 		{"enrolled", fmt.Sprintf("entry %d", a.Enrolled)},
 		{"entries", a.Entries},
+		{"waiting", waiting},
 	})
 	for _, key := range a.Keys {
 		state := fmt.Sprintf("from entry %d", key.From)

@@ -118,6 +118,7 @@ func (q *asking) anomalies() *cobra.Command {
 				{"concerns", false, func(a *supervision.Anomaly) any { return strings.Join(a.Subjects, " ") }},
 				{"difference", true, func(a *supervision.Anomaly) any { return difference(a) }},
 				{"message", false, func(a *supervision.Anomaly) any { return a.Message }},
+				{"waits for", false, func(a *supervision.Anomaly) any { return a.Waiting }},
 			})
 		},
 	}
@@ -125,7 +126,7 @@ func (q *asking) anomalies() *cobra.Command {
 	flags.String("code", "", "only this code")
 	flags.String("agency", "", "only what this agency said")
 	flags.String("subject", "", "only what concerns this fund, organisation, draw or payment")
-	flags.Bool("open", false, "only what was not corrected since")
+	flags.Bool("open", false, "kept for older scripts: what was found stands no more once its event is corrected")
 	flags.Uint64("from", 0, "only entries from this index on")
 	flags.String("order", "newest", "newest or oldest first")
 	flags.Bool("codes", false, "list the codes, with how often each stands")

@@ -215,6 +215,8 @@ func (q *asking) donationList(cmd *cobra.Command, path, name string) error {
 			{"day", false, func(d *supervision.DonationDay) any { return d.Date }},
 			{"received", true, func(d *supervision.DonationDay) any { return inWords(d.Received) }},
 			{"donations", true, func(d *supervision.DonationDay) any { return d.ReceivedCount }},
+			{"returned", true, func(d *supervision.DonationDay) any { return inWords(d.Returned) }},
+			{"net", true, func(d *supervision.DonationDay) any { return inWords(d.Net) }},
 			{"spent", true, func(d *supervision.DonationDay) any { return inWords(d.Spent) }},
 			{"payments", true, func(d *supervision.DonationDay) any { return d.SpentCount }},
 		})
@@ -267,6 +269,7 @@ func showDonations(out io.Writer, d *supervision.DonationsDetail) {
 	facts(out, [][2]any{
 		{"organisation", known(d.Organisation)},
 		{"filed under", strings.Join(d.Keys, " ")},
+		{"not joined", d.NotJoined},
 		{"donors", fmt.Sprintf("%d organisations, %d persons, %d anonymous, %d not stated",
 			d.Donors.Organisations, d.Donors.Persons, d.Donors.Anonymous, d.Donors.Unstated)},
 		{"goods", fmt.Sprintf("%d received, %d issued", d.GoodsReceived, d.GoodsIssued)},
@@ -275,6 +278,8 @@ func showDonations(out io.Writer, d *supervision.DonationsDetail) {
 	section(out, "money", d.Money, []column[supervision.DonatedMoney]{
 		{"received", true, func(m *supervision.DonatedMoney) any { return inWords(m.Received) }},
 		{"donations", true, func(m *supervision.DonatedMoney) any { return m.ReceivedCount }},
+		{"returned", true, func(m *supervision.DonatedMoney) any { return inWords(m.Returned) }},
+		{"net", true, func(m *supervision.DonatedMoney) any { return inWords(m.Net) }},
 		{"spent", true, func(m *supervision.DonatedMoney) any { return inWords(m.Spent) }},
 		{"payments", true, func(m *supervision.DonatedMoney) any { return m.SpentCount }},
 	})

@@ -33,11 +33,14 @@ var orgFields = []Field{
 
 var orgRules = []Rule{atLeastOne("code", "name")}
 
-const orgCode = Kind(200) // the code of an organisation, inside Org only
+const ( // inside Org only
+	orgCode = Kind(200) // the code of an organisation
+	orgName = Kind(201) // its name
+)
 
 var orgShape = func() *shape {
 	fields := append([]Field{}, orgFields...)
-	fields[0].Kind = orgCode
+	fields[0].Kind, fields[1].Kind = orgCode, orgName
 	return compile(fields, orgRules)
 }()
 
@@ -114,6 +117,11 @@ func judgeText(row *Field, kind Kind, enum map[string]string, s []byte) (code, m
 		return bad(ident.IsMonth(s), "must be a month such as 2026-01")
 	case orgCode:
 		return bad(ident.IsOrgCode(string(s)), "must be a unified social credit code of 18 characters, or a foreign register number as XX-REG-number; without a code give the name alone")
+	case orgName:
+		if code, message = judgeLength(row, s); code != "" {
+			return code, message
+		}
+		return bad(ident.IsName(string(s)), "must name somebody: there is no letter or digit in it that can be seen")
 	case Token:
 		return bad(ident.IsToken(s), "must be a token as civicledger token makes them; no names, no identity numbers")
 	case Region:

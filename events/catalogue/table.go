@@ -152,6 +152,9 @@ func (k Kind) word() string {
 	if int(k) < len(kindWords) {
 		return kindWords[k]
 	}
+	if k == orgName {
+		return "organisation-name"
+	}
 	return "organisation-code"
 }
 

@@ -30,6 +30,7 @@ func TestValidate_NamesPointerAndCode(t *testing.T) {
 		{"year out of range", "budget.allocated.v1", `{"fund":"f","holder":{"name":"x"},"amount":1,"currency":"CNY","year":20266}`, "/data/year", "out-of-range"},
 		{"currency of no country", "budget.allocated.v1", `{"fund":"f","holder":{"name":"x"},"amount":1,"currency":"RMB","year":2026}`, "/data/currency", "bad-currency"},
 		{"nobody holds it", "budget.allocated.v1", `{"fund":"f","holder":{},"amount":1,"currency":"CNY","year":2026}`, "/data/holder", "one-needed"},
+		{"name of blanks", "budget.allocated.v1", `{"fund":"f","holder":{"name":"\u3000\u200b"},"amount":1,"currency":"CNY","year":2026}`, "/data/holder/name", "bad-organisation-name"},
 		{"code too short", "budget.allocated.v1", `{"fund":"f","holder":{"code":"9135"},"amount":1,"currency":"CNY","year":2026}`, "/data/holder/code", "bad-organisation-code"},
 		{"zero transfer", "transfer.sent.v1", `{"fund":"f","transfer":"1","from":{"name":"a"},"to":{"name":"b"},"amount":0,"currency":"CNY","date":"2026-07-10"}`, "/data/amount", "out-of-range"},
 		{"money and goods", "charity.donation.received.v1", `{"donation":"1","organisation":{"name":"o"},"donor":{"kind":"unstated"},"amount":5,"currency":"CNY","goods":[{"item":"口罩"}],"date":"2020-02-01"}`, "/data", "only-one"},

@@ -361,3 +361,16 @@ func TestPersonalIn(t *testing.T) {
 		}
 	}
 }
+
+func TestIsName(t *testing.T) {
+	for _, name := range []string{"", " ", "\u3000", "\u200b", "\n", "\t \u00a0", "\u3164", "\uffa0", "\u2800", "\u00ad\u2060", "\u0301", "——", "（）", "。"} {
+		if IsName(name) {
+			t.Errorf("%q names nobody", name)
+		}
+	}
+	for _, name := range []string{"示例协会", "a", "７", "é", "示例（东城）慈善会", "\u200b示例", "3M", "Ⅳ"} {
+		if !IsName(name) {
+			t.Errorf("%q is a name", name)
+		}
+	}
+}

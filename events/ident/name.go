@@ -37,6 +37,14 @@ func NormaliseName(name string) string {
 	return norm.NFKC.String(b.String())
 }
 
+// IsName reports whether a name names anybody: it has a letter or a digit that
+// can be seen. Spaces, format characters, fillers and marks alone are no name.
+func IsName(name string) bool {
+	return name != "" && isPlain(name) || strings.ContainsFunc(norm.NFKC.String(name), func(r rune) bool {
+		return (unicode.IsLetter(r) || unicode.IsNumber(r)) && !unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r)
+	})
+}
+
 // isPlain reports names that NormaliseName would return as they are: lower-case
 // ASCII letters and digits only, or Han characters only.
 func isPlain(name string) bool {

@@ -102,8 +102,9 @@ func (p *Projection) Tables() []projections.Staged {
 	return []projections.Staged{p.agencies, p.ledger}
 }
 
-// Apply implements projections.Projection.
-func (p *Projection) Apply(b *projections.Batch, e *projections.Entry) {
+// Hear implements projections.Listener: what an agency said stays said, whether
+// it counts or not.
+func (p *Projection) Hear(b *projections.Batch, e *projections.Entry) {
 	row := p.row(e.Agency)
 	row.Entries++
 	row.LastIndex, row.LastRecorded = e.Index, e.Recorded
@@ -141,7 +142,10 @@ func (p *Projection) system(b *projections.Batch, e *projections.Entry) {
 	p.roster, p.changed = next, true
 }
 
-// Retract implements projections.Projection: what an agency said stays said.
+// Apply implements projections.Projection.
+func (p *Projection) Apply(*projections.Batch, *projections.Entry) {}
+
+// Retract implements projections.Projection.
 func (p *Projection) Retract(*projections.Batch, *projections.Entry) {}
 
 // Settle implements projections.Projection.

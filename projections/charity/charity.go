@@ -37,7 +37,10 @@ type Projection struct {
 	donors        *projections.Overlay[Donor]
 	disclosures   *projections.Overlay[Disclosure]
 
-	dirty projections.Dirty // organisations whose disclosures are compared again
+	firsts         map[string]*firsts // entries of campaigns, by campaign
+	dirty          projections.Dirty  // organisations whose disclosures are compared again
+	dirtyCampaigns projections.Dirty
+	speakers       projections.Interned[projections.Speaker]
 }
 
 // New returns the projection before the first entry.
@@ -46,7 +49,7 @@ func New() *Projection {
 		organisations: projections.NewOverlay(organisationTable), campaigns: projections.NewOverlay(campaignTable),
 		days: projections.NewOverlay(dayTable), goods: projections.NewOverlay(goodsTable),
 		donors: projections.NewOverlay(donorTable), disclosures: projections.NewOverlay(disclosureTable),
-		dirty: projections.Dirty{},
+		firsts: map[string]*firsts{}, dirty: projections.Dirty{}, dirtyCampaigns: projections.Dirty{},
 	}
 }
 
@@ -71,16 +74,18 @@ func (p *Projection) Retract(b *projections.Batch, e *projections.Entry) {
 // change is one entry applied (sign 1) or taken back (sign -1).
 type change struct {
 	*projections.Batch
-	entry *projections.Entry
-	sign  int64
-	sums  projections.Sums
-	// what was touched, to drop what became empty
-	organisation, campaign string
-	days, goods            []string
-	donor                  string
+	entry    *projections.Entry
+	sign     int64
+	who      string // the charity
+	campaign string
 }
 
 func (c *change) applies() bool { return c.sign > 0 }
+
+// named sets what the entry is about.
+func (c *change) named(o ident.OrgRef, campaign string) {
+	c.who, c.campaign = c.Key(c.entry, o), campaign
+}
 
 func (p *Projection) change(c *change) {
 	switch d := c.entry.Data.(type) {
@@ -88,8 +93,13 @@ func (p *Projection) change(c *change) {
 		p.open(c, d)
 	case *catalogue.DonationReceived:
 		p.received(c, d)
+	case *catalogue.DonationReturned:
+		p.returned(c, d)
 	case *catalogue.DonationSpent:
 		p.spent(c, d)
+	case *catalogue.SpendingRefunded:
+		c.named(d.Organisation, d.Campaign)
+		p.back(c, d.Organisation, d.Currency, d.Date, d.Amount, func(b *Back) *Flow { return &b.Refunded })
 	case *catalogue.GoodsIssued:
 		p.issued(c, d)
 	case *catalogue.DisclosurePublished:
@@ -98,140 +108,149 @@ func (p *Projection) change(c *change) {
 }
 
 func (p *Projection) open(c *change, d *catalogue.CampaignOpened) {
-	key := projections.Key(d.Organisation.Key(), d.Campaign)
-	old := p.campaigns.Get(key)
-	if c.applies() && old != nil && old.Opened != nil {
-		c.Skip(c.entry, projections.Anomaly{
-			Code: CodeCampaignTwice, Subjects: []string{d.Organisation.Key(), d.Campaign},
-			Message: "the campaign stands already: correct the event that opened it",
-		})
-		return
-	}
-	totals := p.totals(c, d.Organisation, d.Campaign)
-	for _, t := range totals {
-		c.sums.Add(&t.Entries, c.sign)
-	}
-	p.book(c)
-	row := p.campaigns.Edit(key)
-	if row == nil {
-		return
-	}
-	*row = Campaign{Organisation: row.Organisation, Campaign: row.Campaign, Totals: row.Totals}
+	c.named(d.Organisation, d.Campaign)
+	row := p.campaigns.EditOr(projections.Key(c.who, c.campaign), c.fresh)
+	one := opening{c.entry.Ref(), d, c.entry.Speaker()}
 	if c.applies() {
-		index := c.entry.Index
-		row.Opened, row.Name, row.Filing, row.Public, row.Emergency = &index, d.Name, d.Filing, d.Public, d.Emergency
-		row.From, row.To, row.Expected, row.Currency, row.Fund = d.From, d.To, d.Expected, d.Currency, d.Fund
+		at, _ := slices.BinarySearchFunc(row.openings, one, func(a, b opening) int { return a.Compare(b.Ref) })
+		row.openings = slices.Insert(row.openings, at, one)
+	} else {
+		row.openings = slices.DeleteFunc(row.openings, func(o opening) bool { return o.Index == one.Index })
 	}
+	p.total(c, d.Organisation, func(*Totals) {})
 }
 
-// totals returns the totals that an entry about an organisation and perhaps a
-// campaign goes into.
-func (p *Projection) totals(c *change, o ident.OrgRef, campaign string) []*Totals {
-	c.organisation = projections.Key(o.Key())
-	org := p.organisations.EditOr(c.organisation, func() *Organisation {
-		return &Organisation{Organisation: o.Key(), Jurisdiction: c.entry.Jurisdiction()}
-	})
-	if org.Name == "" {
-		org.Name = o.Name
+func (c *change) fresh() *Campaign { return &Campaign{Organisation: c.who, Campaign: c.campaign} }
+
+// total changes the totals of the charity and of the campaign that an entry is
+// about, and drops what nothing is in.
+func (p *Projection) total(c *change, o ident.OrgRef, add func(*Totals)) {
+	key := projections.Key(c.who)
+	org := p.organisations.EditOr(key, func() *Organisation { return &Organisation{Organisation: c.who} })
+	org.Name = org.names.Add(o.Name, c.sign)
+	org.Jurisdiction = org.places.Add(c.entry.Jurisdiction(), c.sign)
+	add(&org.Totals)
+	org.prune(c.sign)
+	if org.Entries == 0 {
+		p.organisations.Delete(key)
 	}
-	if campaign == "" {
-		return []*Totals{&org.Totals}
+	p.dirty.Add(key)
+	if c.campaign == "" {
+		return
 	}
-	c.campaign = projections.Key(o.Key(), campaign)
-	if c.applies() && p.campaigns.Get(c.campaign) == nil && c.entry.Type() != "charity.campaign.opened.v1" {
-		c.Report(c.entry, projections.Anomaly{
-			Code: CodeCampaignUnknown, Subjects: []string{o.Key(), campaign},
-			Message: "the first entry of a campaign that nobody opened so far; it is counted",
-		})
-	}
-	row := p.campaigns.EditOr(c.campaign, func() *Campaign { return &Campaign{Organisation: o.Key(), Campaign: campaign} })
-	return []*Totals{&org.Totals, &row.Totals}
+	key = projections.Key(c.who, c.campaign)
+	row := p.campaigns.EditOr(key, c.fresh)
+	add(&row.Totals)
+	row.prune(c.sign)
+	p.first(c, key)
+	p.dirtyCampaigns.Add(key)
 }
 
 func (p *Projection) received(c *change, d *catalogue.DonationReceived) {
-	for _, t := range p.totals(c, d.Organisation, d.Campaign) {
-		c.sums.Add(&t.Entries, c.sign)
-		c.sums.Add(t.Donors.of(d.Donor.Kind), c.sign)
+	c.named(d.Organisation, d.Campaign)
+	p.total(c, d.Organisation, func(t *Totals) {
+		*t.Donors.of(d.Donor.Kind) += c.sign
 		if d.Amount != nil {
 			m := t.money(d.Currency)
-			c.sums.Add(&m.Received, c.sign**d.Amount)
-			c.sums.Add(&m.ReceivedCount, c.sign)
+			m.ReceivedCount += c.sign
+			projections.Add(&m.Received, c.sign**d.Amount, &t.Over)
 			ch := m.channel(d.Channel)
-			c.sums.Add(&ch.Amount, c.sign**d.Amount)
-			c.sums.Add(&ch.Count, c.sign)
+			ch.Count += c.sign
+			projections.Add(&ch.Amount, c.sign**d.Amount, &t.Over)
 		}
 		if len(d.Goods) > 0 {
-			c.sums.Add(&t.GoodsReceived, c.sign)
+			t.GoodsReceived += c.sign
 		}
-	}
+	})
 	if d.Amount != nil {
-		for _, day := range p.day(c, d.Organisation, d.Campaign, d.Currency, d.Date) {
-			c.sums.Add(&day.Received, c.sign**d.Amount)
-			c.sums.Add(&day.ReceivedCount, c.sign)
-		}
+		p.day(c, d.Currency, d.Date, func(day *Day) {
+			projections.Add(&day.Received, c.sign**d.Amount, &day.Over)
+			day.ReceivedCount += c.sign
+		})
 	}
 	for _, g := range d.Goods {
-		for _, row := range p.item(c, d.Organisation, d.Campaign, g) {
-			c.sums.Add(&row.ReceivedLines, c.sign)
-			quantity(g, &c.sums, c.sign, &row.ReceivedMilli, &row.ReceivedUnstated)
-		}
+		p.item(c, g, func(row *Goods) {
+			row.ReceivedLines += c.sign
+			quantity(g, c.sign, &row.ReceivedMilli, &row.ReceivedUnstated, &row.Over)
+		})
 	}
-	p.donor(c, d)
-	p.book(c)
+	if d.Donor.Organisation != nil {
+		p.donor(c, d)
+	}
 }
 
-// quantity stages the quantity of a line, or counts a line that states none.
-func quantity(g catalogue.Goods, s *projections.Sums, sign int64, milli, unstated *int64) {
+// quantity counts the quantity of a line, or a line that states none.
+func quantity(g catalogue.Goods, sign int64, milli, unstated, over *int64) {
 	if g.QuantityMilli == nil {
-		s.Add(unstated, sign)
+		*unstated += sign
 		return
 	}
-	s.Add(milli, sign**g.QuantityMilli)
+	projections.Add(milli, sign**g.QuantityMilli, over)
 }
 
 func (p *Projection) donor(c *change, d *catalogue.DonationReceived) {
-	if d.Donor.Organisation == nil {
-		return
-	}
-	c.donor = projections.Key(d.Organisation.Key(), d.Donor.Organisation.Key(), d.Currency)
-	row := p.donors.EditOr(c.donor, func() *Donor {
-		return &Donor{
-			Organisation: d.Organisation.Key(), Donor: d.Donor.Organisation.Key(),
-			DonorName: d.Donor.Organisation.Name, Currency: d.Currency,
-		}
-	})
-	c.sums.Add(&row.Donations, c.sign)
+	who := c.Key(c.entry, *d.Donor.Organisation)
+	key := projections.Key(c.who, who, d.Currency)
+	row := p.donors.EditOr(key, func() *Donor { return &Donor{Organisation: c.who, Donor: who, Currency: d.Currency} })
+	row.DonorName = row.names.Add(d.Donor.Organisation.Name, c.sign)
+	row.Donations += c.sign
 	if d.Amount != nil {
-		c.sums.Add(&row.Amount, c.sign**d.Amount)
+		projections.Add(&row.Amount, c.sign**d.Amount, &row.Over)
+	}
+	if row.Donations == 0 {
+		p.donors.Delete(key)
 	}
 }
 
 func (p *Projection) spent(c *change, d *catalogue.DonationSpent) {
-	for _, t := range p.totals(c, d.Organisation, d.Campaign) {
+	c.named(d.Organisation, d.Campaign)
+	p.total(c, d.Organisation, func(t *Totals) {
 		m := t.money(d.Currency)
-		c.sums.Add(&t.Entries, c.sign)
-		c.sums.Add(&m.Spent, c.sign*d.Amount)
-		c.sums.Add(&m.SpentCount, c.sign)
+		projections.Add(&m.Spent, c.sign*d.Amount, &t.Over)
+		m.SpentCount += c.sign
+	})
+	p.day(c, d.Currency, d.Date, func(day *Day) {
+		projections.Add(&day.Spent, c.sign*d.Amount, &day.Over)
+		day.SpentCount += c.sign
+	})
+}
+
+// returned counts a gift that went back, beside what was received.
+func (p *Projection) returned(c *change, d *catalogue.DonationReturned) {
+	c.named(d.Organisation, d.Campaign)
+	if d.Amount != nil {
+		p.back(c, d.Organisation, d.Currency, d.Date, *d.Amount, func(b *Back) *Flow { return &b.Returned })
+		return
 	}
-	for _, day := range p.day(c, d.Organisation, d.Campaign, d.Currency, d.Date) {
-		c.sums.Add(&day.Spent, c.sign*d.Amount)
-		c.sums.Add(&day.SpentCount, c.sign)
+	p.total(c, d.Organisation, func(*Totals) {})
+	for _, g := range d.Goods {
+		p.item(c, g, func(row *Goods) {
+			row.ReturnedLines += c.sign
+			quantity(g, c.sign, &row.ReturnedMilli, &row.ReturnedUnstated, &row.Over)
+		})
 	}
-	p.book(c)
+}
+
+// back counts money that went back.
+func (p *Projection) back(c *change, o ident.OrgRef, currency, date string, amount int64, of func(*Back) *Flow) {
+	add := func(b *Back, over *int64) {
+		f := of(b)
+		projections.Add(&f.Sum, c.sign*amount, over)
+		f.Count += c.sign
+	}
+	p.total(c, o, func(t *Totals) { add(&t.money(currency).Back, &t.Over) })
+	p.day(c, currency, date, func(day *Day) { add(&day.Back, &day.Over) })
 }
 
 func (p *Projection) issued(c *change, d *catalogue.GoodsIssued) {
-	for _, t := range p.totals(c, d.Organisation, d.Campaign) {
-		c.sums.Add(&t.Entries, c.sign)
-		c.sums.Add(&t.GoodsIssued, c.sign)
-	}
+	c.named(d.Organisation, d.Campaign)
+	p.total(c, d.Organisation, func(t *Totals) { t.GoodsIssued += c.sign })
 	for _, g := range d.Goods {
-		for _, row := range p.item(c, d.Organisation, d.Campaign, g) {
-			c.sums.Add(&row.IssuedLines, c.sign)
-			quantity(g, &c.sums, c.sign, &row.IssuedMilli, &row.IssuedUnstated)
-		}
+		p.item(c, g, func(row *Goods) {
+			row.IssuedLines += c.sign
+			quantity(g, c.sign, &row.IssuedMilli, &row.IssuedUnstated, &row.Over)
+		})
 	}
-	p.book(c)
 }
 
 // scopes are the campaigns under which something is filed: "" is all of an
@@ -243,69 +262,41 @@ func scopes(campaign string) []string {
 	return []string{"", campaign}
 }
 
-func (p *Projection) day(c *change, o ident.OrgRef, campaign, currency, date string) []*Day {
-	var rows []*Day
-	for _, scope := range scopes(campaign) {
-		key := projections.Key(o.Key(), scope, currency, date)
-		c.days = append(c.days, key)
-		rows = append(rows, p.days.EditOr(key, func() *Day {
-			return &Day{Organisation: o.Key(), Campaign: scope, Currency: currency, Date: date}
-		}))
-	}
-	return rows
-}
-
-func (p *Projection) item(c *change, o ident.OrgRef, campaign string, g catalogue.Goods) []*Goods {
-	var rows []*Goods
-	for _, scope := range scopes(campaign) {
-		key := projections.Key(o.Key(), scope, g.Item, g.Unit)
-		c.goods = append(c.goods, key)
-		rows = append(rows, p.goods.EditOr(key, func() *Goods {
-			return &Goods{Organisation: o.Key(), Campaign: scope, Item: g.Item, Unit: g.Unit}
-		}))
-	}
-	return rows
-}
-
-// book adds all that was staged, or skips the entry where a sum would not fit,
-// and drops what is empty.
-func (p *Projection) book(c *change) {
-	if !c.sums.Commit() {
-		c.Skip(c.entry, projections.Anomaly{
-			Code: projections.CodeOutOfRange, Subjects: []string{c.organisation[:len(c.organisation)-1]},
-			Message: "a total would leave the range of 64 bits; the entry is not counted",
+func (p *Projection) day(c *change, currency, date string, add func(*Day)) {
+	for _, scope := range scopes(c.campaign) {
+		key := projections.Key(c.who, scope, currency, date)
+		row := p.days.EditOr(key, func() *Day {
+			return &Day{Organisation: c.who, Campaign: scope, Currency: currency, Date: date}
 		})
-	}
-	p.dirty.Add(c.organisation)
-	if row := p.organisations.Edit(c.organisation); row.Entries == 0 {
-		p.organisations.Delete(c.organisation)
-	} else {
-		row.prune()
-	}
-	if row := p.campaigns.Edit(c.campaign); row != nil {
-		if row.prune(); row.Entries == 0 {
-			p.campaigns.Delete(c.campaign)
-		}
-	}
-	for _, key := range c.days {
-		if row := p.days.Get(key); row != nil && row.ReceivedCount == 0 && row.SpentCount == 0 {
+		add(row)
+		if row.ReceivedCount == 0 && row.SpentCount == 0 && row.Back == (Back{}) {
 			p.days.Delete(key)
 		}
 	}
-	for _, key := range c.goods {
-		if row := p.goods.Get(key); row != nil && row.ReceivedLines == 0 && row.IssuedLines == 0 {
+}
+
+func (p *Projection) item(c *change, g catalogue.Goods, add func(*Goods)) {
+	for _, scope := range scopes(c.campaign) {
+		key := projections.Key(c.who, scope, g.Item, g.Unit)
+		row := p.goods.EditOr(key, func() *Goods {
+			return &Goods{Organisation: c.who, Campaign: scope, Item: g.Item, Unit: g.Unit}
+		})
+		add(row)
+		if row.ReceivedLines == 0 && row.IssuedLines == 0 && row.ReturnedLines == 0 {
 			p.goods.Delete(key)
 		}
 	}
-	if row := p.donors.Get(c.donor); row != nil && row.Donations == 0 {
-		p.donors.Delete(c.donor)
-	}
 }
 
-// prune drops sums that nothing is in.
-func (t *Totals) prune() {
-	t.Money = slices.DeleteFunc(t.Money, func(m *Money) bool { return m.ReceivedCount == 0 && m.SpentCount == 0 })
+// prune counts an entry, and drops sums that nothing is in.
+func (t *Totals) prune(sign int64) {
+	if t.Entries += sign; sign > 0 {
+		return
+	}
+	t.Money = slices.DeleteFunc(t.Money, func(m *Money) bool { return m.ReceivedCount == 0 && m.SpentCount == 0 && m.Back == (Back{}) })
 	for _, m := range t.Money {
-		m.Channels = slices.DeleteFunc(m.Channels, func(ch *Channel) bool { return ch.Count == 0 })
+		if m.Channels = slices.DeleteFunc(m.Channels, func(ch *Channel) bool { return ch.Count == 0 }); len(m.Channels) == 0 {
+			m.Channels = nil
+		}
 	}
 }

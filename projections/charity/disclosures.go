@@ -11,25 +11,18 @@ import (
 )
 
 func (p *Projection) disclosed(c *change, d *catalogue.DisclosurePublished) {
-	for _, t := range p.totals(c, d.Organisation, d.Campaign) {
-		c.sums.Add(&t.Entries, c.sign)
-		c.sums.Add(&t.Disclosures, c.sign)
-	}
-	p.book(c)
+	c.named(d.Organisation, d.Campaign)
+	p.total(c, d.Organisation, func(t *Totals) { t.Disclosures += c.sign })
 	e := c.entry
 	row := &Disclosure{
-		Organisation: d.Organisation.Key(), Index: e.Index, Number: d.Disclosure, Campaign: d.Campaign, Kind: d.Kind,
+		Organisation: c.who, Index: e.Index, Number: d.Disclosure, Campaign: d.Campaign, Kind: d.Kind,
 		From: d.From, To: d.To, PublishedOn: d.PublishedOn, Currency: d.Currency, Parts: d.Parts, URL: d.URL,
-		Stated: Figures{d.Received, d.ReceivedCount, d.Spent, d.CumulativeReceived, d.CumulativeSpent},
-		agency: e.Agency, eventType: e.Type(), jurisdiction: e.Jurisdiction(),
+		Stated: Figures{d.Received, d.ReceivedCount, d.Spent, d.CumulativeReceived, d.CumulativeSpent}, by: e.Speaker(),
 	}
 	if c.applies() {
 		p.disclosures.Put(row)
-		return
-	}
-	p.disclosures.Delete(disclosureTableKey(row))
-	for _, f := range row.Stated.list() {
-		c.Withdraw(e.Index, CodeDisclosureDiffer, f.name)
+	} else {
+		p.disclosures.Delete(disclosureTableKey(row))
 	}
 }
 
@@ -56,6 +49,9 @@ func (f *Figures) list() [5]figure {
 // Settle implements projections.Projection: disclosures of organisations that
 // something was said about are compared with the days again.
 func (p *Projection) Settle(b *projections.Batch) {
+	for _, key := range p.dirtyCampaigns.Take() {
+		p.settleCampaign(b, key)
+	}
 	for _, organisation := range p.dirty.Take() {
 		known := map[string][]*Day{}
 		for d := range p.disclosures.Ascend(organisation) {
@@ -83,9 +79,7 @@ func (p *Projection) compare(b *projections.Batch, d *Disclosure, days []*Day) {
 		}
 		differs = append(differs, f.name)
 		a := projections.Anomaly{
-			Index: d.Index, Code: CodeDisclosureDiffer, Detail: f.name,
-			Type: d.eventType, Agency: d.agency, Jurisdiction: d.jurisdiction,
-			Subjects: []string{d.Organisation},
+			Index: d.Index, Code: CodeDisclosureDiffer, Detail: f.name, Subjects: []string{d.Organisation},
 			Message:  fmt.Sprintf("%s as disclosed for %s to %s is not what the entries add up to", f.name, d.From, d.To),
 			Expected: found[i].value, Actual: f.value,
 		}
@@ -95,7 +89,7 @@ func (p *Projection) compare(b *projections.Batch, d *Disclosure, days []*Day) {
 		if f.money {
 			a.Currency = d.Currency
 		}
-		b.Put(a)
+		b.Found(d.by, a)
 	}
 	row := p.disclosures.Edit(disclosureTableKey(d))
 	row.Counted, row.Differs = counted, differs
@@ -110,6 +104,9 @@ func count(d *Disclosure, days []*Day) Figures {
 			received.see(day.ReceivedCount)
 			spent.see(day.SpentCount)
 			continue
+		}
+		if day.Over != 0 {
+			return Figures{}
 		}
 		allReceived.add(day.Received, day.ReceivedCount)
 		allSpent.add(day.Spent, day.SpentCount)

@@ -16,6 +16,7 @@ type Totals struct {
 	GoodsReceived int64    `json:"goodsReceived"` // donations in goods
 	GoodsIssued   int64    `json:"goodsIssued"`   // issues of goods
 	Disclosures   int64    `json:"disclosures"`
+	Over          int64    `json:"over,omitzero"` // not 0: a sum is out of range, the figures say nothing
 }
 
 // Money is the sums of one currency, in minor units.
@@ -25,7 +26,21 @@ type Money struct {
 	ReceivedCount int64      `json:"receivedCount"`
 	Spent         int64      `json:"spent"`
 	SpentCount    int64      `json:"spentCount"`
+	Back          Back       `json:"back,omitzero"`
 	Channels      []*Channel `json:"channels,omitzero"` // of what was received
+}
+
+// Back is money that went back: gifts to their givers, spending to the charity.
+// What was received and spent stays in the sums of that.
+type Back struct {
+	Returned Flow `json:"returned"`
+	Refunded Flow `json:"refunded"`
+}
+
+// Flow is a sum and of how many events it is.
+type Flow struct {
+	Sum   int64 `json:"sum"`
+	Count int64 `json:"count"`
 }
 
 // Channel is how money came; "" where the publisher does not say.
@@ -89,10 +104,12 @@ func (t *Totals) deepen() {
 
 // Organisation is a charity.
 type Organisation struct {
-	Organisation string `json:"organisation"` // key
-	Name         string `json:"name,omitzero"`
-	Jurisdiction string `json:"jurisdiction,omitzero"` // of the first entry about it
+	Organisation string `json:"organisation"`          // key
+	Name         string `json:"name,omitzero"`         // as most entries give it
+	Jurisdiction string `json:"jurisdiction,omitzero"` // of most entries about it
 	Totals
+
+	names, places projections.Tally
 }
 
 // Campaign is a fundraising campaign of a charity. Opened is nil where money
@@ -111,6 +128,8 @@ type Campaign struct {
 	Currency     string  `json:"currency,omitzero"` // of Expected
 	Fund         string  `json:"fund,omitzero"`
 	Totals
+
+	openings []opening // in the order that counts
 }
 
 // Day is the money of one day. Campaign "" is all of the organisation.
@@ -123,6 +142,8 @@ type Day struct {
 	ReceivedCount int64  `json:"receivedCount"`
 	Spent         int64  `json:"spent"`
 	SpentCount    int64  `json:"spentCount"`
+	Back          Back   `json:"back,omitzero"`
+	Over          int64  `json:"over,omitzero"` // as in Totals
 }
 
 // Goods is one item in one unit, as published. Campaign "" is all of the
@@ -138,6 +159,10 @@ type Goods struct {
 	IssuedMilli      int64  `json:"issuedMilli"`
 	IssuedLines      int64  `json:"issuedLines"`
 	IssuedUnstated   int64  `json:"issuedUnstated"`
+	ReturnedMilli    int64  `json:"returnedMilli,omitzero"`
+	ReturnedLines    int64  `json:"returnedLines,omitzero"`
+	ReturnedUnstated int64  `json:"returnedUnstated,omitzero"`
+	Over             int64  `json:"over,omitzero"` // as in Totals
 }
 
 // Donor is an organisation that gave. Currency "" is goods.
@@ -148,6 +173,9 @@ type Donor struct {
 	Currency     string `json:"currency,omitzero"`
 	Amount       int64  `json:"amount"`
 	Donations    int64  `json:"donations"`
+	Over         int64  `json:"over,omitzero"` // as in Totals
+
+	names projections.Tally
 }
 
 // Disclosure is what a charity told the public about a period, and what the
@@ -168,7 +196,7 @@ type Disclosure struct {
 	URL          string                     `json:"url,omitzero"`
 	Differs      []string                   `json:"differs,omitzero"` // names of figures that differ
 
-	agency, eventType, jurisdiction string
+	by projections.Speaker
 }
 
 // Figures are the sums of a disclosure.
@@ -183,11 +211,17 @@ type Figures struct {
 var (
 	organisationTable = projections.NewTable("charity_organisations",
 		func(o *Organisation) string { return projections.Key(o.Organisation) },
-		func(o *Organisation) { o.deepen() })
+		func(o *Organisation) {
+			o.deepen()
+			o.names, o.places = slices.Clone(o.names), slices.Clone(o.places)
+		})
 
 	campaignTable = projections.NewTable("charity_campaigns",
 		func(c *Campaign) string { return projections.Key(c.Organisation, c.Campaign) },
-		func(c *Campaign) { c.deepen() })
+		func(c *Campaign) {
+			c.deepen()
+			c.openings = slices.Clone(c.openings)
+		})
 
 	dayTable = projections.NewTable("charity_days", func(d *Day) string {
 		return projections.Key(d.Organisation, d.Campaign, d.Currency, d.Date)
@@ -199,7 +233,7 @@ var (
 
 	donorTable = projections.NewTable("charity_donors", func(d *Donor) string {
 		return projections.Key(d.Organisation, d.Donor, d.Currency)
-	}, nil)
+	}, func(d *Donor) { d.names = slices.Clone(d.names) })
 
 	disclosureTable = projections.NewTable("charity_disclosures", func(d *Disclosure) string {
 		return projections.Key(d.Organisation, projections.Uint(d.Index))

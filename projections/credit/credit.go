@@ -14,9 +14,7 @@ package credit
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
-	"strings"
 
 	"civicledger/events/catalogue"
 	"civicledger/events/ident"
@@ -25,14 +23,12 @@ import (
 
 // Codes of anomalies.
 const (
-	CodeNameClaimed       = "name-claimed-twice"
 	CodeDelistedNotListed = "delisted-but-not-listed"
 	CodeAcceptedNoOrder   = "rectification-without-order"
 	CodeOrderTwice        = "rectification-ordered-twice"
 )
 
 var _ = projections.Declare(map[string]projections.Title{
-	CodeNameClaimed:       {EN: "Two organisations registered one name", ZH: "同一名称登记为两个组织"},
 	CodeDelistedNotListed: {EN: "Taken off a list it was not on", ZH: "移出时未在名录（名单）内"},
 	CodeAcceptedNoOrder:   {EN: "Rectification accepted without an order", ZH: "整改验收无对应整改通知"},
 	CodeOrderTwice:        {EN: "Rectification ordered twice under one number", ZH: "整改通知编号重复"},
@@ -41,7 +37,6 @@ var _ = projections.Declare(map[string]projections.Title{
 // Projection folds facts about organisations. It belongs to one Runner.
 type Projection struct {
 	organisations *projections.Overlay[Organisation]
-	aliases       *projections.Overlay[Alias]
 	dirty         projections.Dirty // organisations whose status is derived again
 }
 
@@ -49,7 +44,6 @@ type Projection struct {
 func New() *Projection {
 	return &Projection{
 		organisations: projections.NewOverlay(organisationTable),
-		aliases:       projections.NewOverlay(aliasTable),
 		dirty:         projections.Dirty{},
 	}
 }
@@ -59,147 +53,82 @@ func (p *Projection) Name() string { return "credit" }
 
 // Tables implements projections.Projection.
 func (p *Projection) Tables() []projections.Staged {
-	return []projections.Staged{p.organisations, p.aliases}
+	return []projections.Staged{p.organisations}
 }
 
 // fact is one entry about an organisation.
 type fact struct {
-	index        uint64
-	filed        string // the organisation's key as the event says it
-	name         string // the same for the name
-	date         string // legal date
-	eventType    string
-	agency       string
-	jurisdiction string
-	data         any
+	projections.Ref
+	rank int
+	name string // as the event gives it
+	by   projections.Speaker
+	data any
 }
 
-// about returns the organisation and the legal date of what counts here.
-func about(data any) (o ident.OrgRef, date string, ok bool) {
+// compare orders facts by legal date. On one day what begins comes before what
+// ends it: registered, listed, ordered; then the rest; then accepted, delisted,
+// deregistered. An end says that there was a beginning, so who was put on a list
+// and taken off it on one day is off it. Then the event key decides.
+func (f fact) compare(g fact) int {
+	return cmp.Or(cmp.Compare(f.Date, g.Date), cmp.Compare(f.rank, g.rank), f.Ref.Compare(g.Ref))
+}
+
+// about returns the organisation of what counts here, and when on its day.
+func about(data any) (o ident.OrgRef, rank int, ok bool) {
 	switch d := data.(type) {
 	case *catalogue.OrganisationRegistered:
-		return d.Organisation, d.RegisteredOn, true
-	case *catalogue.AnnualReportFiled:
-		return d.Organisation, d.FiledOn, true
-	case *catalogue.OrganisationInspected:
-		return d.Organisation, d.Date, true
-	case *catalogue.RectificationOrdered:
-		return d.Organisation, d.OrderedOn, true
-	case *catalogue.RectificationAccepted:
-		return d.Organisation, d.AcceptedOn, true
-	case *catalogue.PenaltyAnnounced:
-		return d.Organisation, d.AnnouncedOn, true
-	case *catalogue.OrganisationPenalised:
-		return d.Organisation, cmp.Or(d.EffectiveOn, d.DecidedOn), true
+		return d.Organisation, 0, true
 	case *catalogue.OrganisationListed:
-		return d.Organisation, cmp.Or(d.EffectiveOn, d.DecidedOn), true
-	case *catalogue.OrganisationDelisted:
-		return d.Organisation, d.DecidedOn, true
+		return d.Organisation, 1, true
+	case *catalogue.RectificationOrdered:
+		return d.Organisation, 1, true
+	case *catalogue.AnnualReportFiled:
+		return d.Organisation, 2, true
+	case *catalogue.OrganisationInspected:
+		return d.Organisation, 2, true
+	case *catalogue.PenaltyAnnounced:
+		return d.Organisation, 2, true
+	case *catalogue.OrganisationPenalised:
+		return d.Organisation, 2, true
 	case *catalogue.OrganisationRated:
-		return d.Organisation, d.DecidedOn, true
+		return d.Organisation, 2, true
+	case *catalogue.RectificationAccepted:
+		return d.Organisation, 3, true
+	case *catalogue.OrganisationDelisted:
+		return d.Organisation, 3, true
 	case *catalogue.OrganisationDeregistered:
-		return d.Organisation, d.Date, true
+		return d.Organisation, 4, true
 	}
-	return ident.OrgRef{}, "", false
+	return ident.OrgRef{}, 0, false
 }
 
 // Apply implements projections.Projection.
 func (p *Projection) Apply(b *projections.Batch, e *projections.Entry) {
-	o, date, ok := about(e.Data)
+	o, rank, ok := about(e.Data)
 	if !ok {
 		return
 	}
-	if d, ok := e.Data.(*catalogue.OrganisationRegistered); ok && o.Code != "" {
-		for _, name := range slices.Concat([]string{o.Name}, d.FormerNames) {
-			p.join(b, e, o.Code, ident.NameKey(name))
-		}
+	key := b.Key(e, o)
+	row := p.organisations.EditOr(projections.Key(key), func() *Organisation { return &Organisation{Organisation: key} })
+	one := fact{
+		Ref: e.Ref(), rank: rank, name: o.Name, by: e.Speaker(), data: e.Data,
 	}
-	p.file(p.owner(o.Key()), fact{
-		index: e.Index, filed: o.Key(), name: o.Name, date: date, eventType: e.Type(),
-		agency: e.Agency, jurisdiction: e.Jurisdiction(), data: e.Data,
-	})
+	at, _ := slices.BinarySearchFunc(row.facts, one, fact.compare)
+	row.facts = slices.Insert(row.facts, at, one)
+	p.dirty.Add(key)
 }
 
 // Retract implements projections.Projection.
-func (p *Projection) Retract(_ *projections.Batch, e *projections.Entry) {
+func (p *Projection) Retract(b *projections.Batch, e *projections.Entry) {
 	o, _, ok := about(e.Data)
 	if !ok {
 		return
 	}
-	p.unfile(p.owner(o.Key()), func(f *fact) bool { return f.index == e.Index })
-	if d, ok := e.Data.(*catalogue.OrganisationRegistered); ok && o.Code != "" {
-		for _, name := range slices.Concat([]string{o.Name}, d.FormerNames) {
-			p.part(e.Index, ident.NameKey(name))
-		}
+	key := b.Key(e, o)
+	if row := p.organisations.Edit(projections.Key(key)); row != nil {
+		row.facts = slices.DeleteFunc(row.facts, func(f fact) bool { return f.Index == e.Index })
+		p.dirty.Add(key)
 	}
-}
-
-// owner is the key under which an organisation stands now.
-func (p *Projection) owner(key string) string {
-	if !strings.HasPrefix(key, "name:") {
-		return key
-	}
-	if a := p.aliases.Get(projections.Key(key)); a != nil {
-		return a.Organisation
-	}
-	return key
-}
-
-func (p *Projection) file(key string, facts ...fact) {
-	if len(facts) == 0 {
-		return
-	}
-	row := p.organisations.EditOr(projections.Key(key), func() *Organisation { return &Organisation{Organisation: key} })
-	row.facts = append(row.facts, facts...)
-	slices.SortFunc(row.facts, func(a, b fact) int { return cmp.Compare(a.index, b.index) })
-	p.dirty.Add(key)
-}
-
-// unfile takes facts out of a row and returns them.
-func (p *Projection) unfile(key string, which func(f *fact) bool) []fact {
-	row := p.organisations.Edit(projections.Key(key))
-	if row == nil {
-		return nil
-	}
-	var out, rest []fact
-	for _, f := range row.facts {
-		if which(&f) {
-			out = append(out, f)
-		} else {
-			rest = append(rest, f)
-		}
-	}
-	row.facts = rest
-	p.dirty.Add(key)
-	return out
-}
-
-// join files what is known under a name under the code that registered it.
-func (p *Projection) join(b *projections.Batch, e *projections.Entry, code, name string) {
-	if name == "" {
-		return
-	}
-	if old := p.aliases.Get(projections.Key(name)); old != nil {
-		if old.Organisation != code {
-			b.Report(e, projections.Anomaly{
-				Code: CodeNameClaimed, Detail: name, Subjects: []string{code, old.Organisation, name},
-				Message: fmt.Sprintf("entry %d registered the name for another code; facts that give the name only stay there", old.Index),
-			})
-		}
-		return
-	}
-	p.aliases.Put(&Alias{Name: name, Organisation: code, Index: e.Index})
-	p.file(code, p.unfile(name, func(*fact) bool { return true })...)
-}
-
-// part takes a join back: facts that gave the name only go back to it.
-func (p *Projection) part(index uint64, name string) {
-	a := p.aliases.Get(projections.Key(name))
-	if a == nil || a.Index != index {
-		return
-	}
-	p.aliases.Delete(projections.Key(name))
-	p.file(name, p.unfile(a.Organisation, func(f *fact) bool { return f.filed == name })...)
 }
 
 // Settle implements projections.Projection. What was found before is taken
@@ -224,7 +153,7 @@ func (p *Projection) Settle(b *projections.Batch) {
 		}
 		next := derive(key, row.facts)
 		for _, a := range next.odd {
-			b.Put(a)
+			b.Found(a.by, a.Anomaly)
 		}
 		p.organisations.Put(next)
 	}

@@ -11,25 +11,19 @@ import (
 )
 
 // derive is everything that follows from the facts about an organisation: a
-// function of them alone, in the order of their legal dates.
+// function of them alone, in their order.
 func derive(key string, facts []fact) *Organisation {
 	o := &Organisation{Organisation: key, facts: facts}
 	if !strings.HasPrefix(key, "name:") {
 		o.Code, o.CodeCheck = key, checkWords[ident.CheckCode(key)]
 	}
 	for _, f := range facts {
-		o.History = append(o.History, Fact{f.index, f.eventType, f.date})
-		o.LastIndex = f.index
+		o.History = append(o.History, Fact{f.Index, f.by.Type, f.Date})
+		o.LastIndex = f.Index
 		if f.name != "" && !slices.Contains(o.Names, f.name) {
 			o.Names = append(o.Names, f.name)
 		}
-		if o.Jurisdiction == "" {
-			o.Jurisdiction = f.jurisdiction
-		}
-	}
-	dated := slices.Clone(facts)
-	slices.SortStableFunc(dated, func(a, b fact) int { return cmp.Compare(a.date, b.date) })
-	for _, f := range dated {
+		o.Jurisdiction = cmp.Or(o.Jurisdiction, f.by.Jurisdiction)
 		if f.name != "" && o.Registration == nil {
 			o.Name = f.name
 		}
@@ -50,41 +44,41 @@ func (o *Organisation) add(f fact) {
 	case *catalogue.OrganisationRegistered:
 		o.register(f, d)
 	case *catalogue.AnnualReportFiled:
-		o.Reports = append(o.Reports, Report{f.index, d.Year, d.FiledOn})
+		o.Reports = append(o.Reports, Report{f.Index, d.Year, d.FiledOn})
 	case *catalogue.OrganisationInspected:
-		o.Inspections = append(o.Inspections, Inspection{f.index, d.Date, d.Conclusion, d.By.Key(), d.By.Name})
+		o.Inspections = append(o.Inspections, Inspection{f.Index, d.Date, d.Conclusion, d.By.Key(), d.By.Name})
 	case *catalogue.RectificationOrdered:
 		o.order(f, d)
 	case *catalogue.RectificationAccepted:
 		o.accept(f, d)
 	case *catalogue.PenaltyAnnounced:
-		o.Announced = append(o.Announced, Announcement{Index: f.index, Penalty: d.Penalty, Kind: d.Kind, AnnouncedOn: d.AnnouncedOn, Cause: d.Cause})
+		o.Announced = append(o.Announced, Announcement{Index: f.Index, Penalty: d.Penalty, Kind: d.Kind, AnnouncedOn: d.AnnouncedOn, Cause: d.Cause})
 	case *catalogue.OrganisationPenalised:
 		o.Penalties = append(o.Penalties, Penalty{
-			f.index, d.Penalty, d.Kind, d.Fine, d.Confiscated, d.Currency, d.By.Key(), d.By.Name, d.DecidedOn, d.EffectiveOn, d.Cause,
+			f.Index, d.Penalty, d.Kind, d.Fine, d.Confiscated, d.Currency, d.By.Key(), d.By.Name, d.DecidedOn, d.EffectiveOn, d.Cause,
 		})
 	case *catalogue.OrganisationListed:
 		o.On(d.List).list(f, d)
 	case *catalogue.OrganisationDelisted:
 		o.delist(f, d)
 	case *catalogue.OrganisationRated:
-		o.Rating = &Rating{f.index, d.Grade, d.DecidedOn, d.ValidTo}
+		o.Rating = &Rating{f.Index, d.Grade, d.DecidedOn, d.ValidTo}
 	case *catalogue.OrganisationDeregistered:
-		o.Deregistered = &Deregistration{f.index, d.Date, d.Reason, d.Successor}
+		o.Deregistered = &Deregistration{f.Index, d.Date, d.Reason, d.Successor}
 	}
 }
 
 func (o *Organisation) register(f fact, d *catalogue.OrganisationRegistered) {
 	o.Registration = &Registration{
-		Index: f.index, Kind: d.Kind, Registrar: d.Registrar.Key(), RegistrarName: d.Registrar.Name,
+		Index: f.Index, Kind: d.Kind, Registrar: d.Registrar.Key(), RegistrarName: d.Registrar.Name,
 		RegisteredOn: d.RegisteredOn, FormerNames: d.FormerNames, Charity: d.Charity,
 		PublicFundraising: d.PublicFundraising, NetAssets: d.NetAssets, Currency: d.Currency,
 	}
 	if f.name != "" {
 		o.Name = f.name
 	}
-	if f.jurisdiction != "" {
-		o.Jurisdiction = f.jurisdiction
+	if f.by.Jurisdiction != "" {
+		o.Jurisdiction = f.by.Jurisdiction
 	}
 }
 
@@ -93,7 +87,7 @@ func (o *Organisation) order(f fact, d *catalogue.RectificationOrdered) {
 		o.oddity(f, CodeOrderTwice, "an order with this number stands already", d.Order)
 	}
 	o.Rectifications = append(o.Rectifications, Rectification{
-		Index: f.index, Order: d.Order, By: d.By.Key(), ByName: d.By.Name, OrderedOn: d.OrderedOn, Due: d.Due, Matter: d.Matter,
+		Index: f.Index, Order: d.Order, By: d.By.Key(), ByName: d.By.Name, OrderedOn: d.OrderedOn, Due: d.Due, Matter: d.Matter,
 	})
 }
 
@@ -107,7 +101,7 @@ func (o *Organisation) accept(f fact, d *catalogue.RectificationAccepted) {
 		o.oddity(f, CodeAcceptedNoOrder, "no order with this number was given before this date", d.Order)
 		return
 	}
-	o.Rectifications[i].AcceptedOn, o.Rectifications[i].Accepted = d.AcceptedOn, f.index
+	o.Rectifications[i].AcceptedOn, o.Rectifications[i].Accepted = d.AcceptedOn, f.Index
 }
 
 // list begins a stay, or begins its period again (Order 60 art 13, 16).
@@ -115,12 +109,12 @@ func (s *ListStatus) list(f fact, d *catalogue.OrganisationListed) {
 	if s.Listed {
 		s.Restarts++
 	} else {
-		s.Listed, s.Since, s.Restarts, s.Circumstances = true, f.date, 0, nil
+		s.Listed, s.Since, s.Restarts, s.Circumstances = true, f.Date, 0, nil
 	}
 	if !slices.Contains(s.Circumstances, d.Circumstance) {
 		s.Circumstances = append(s.Circumstances, d.Circumstance)
 	}
-	s.Restarted, s.By, s.ByName, s.Cause, s.Index = f.date, d.By.Key(), d.By.Name, d.Cause, f.index
+	s.Restarted, s.By, s.ByName, s.Cause, s.Index = f.Date, d.By.Key(), d.By.Name, d.Cause, f.Index
 }
 
 func (o *Organisation) delist(f fact, d *catalogue.OrganisationDelisted) {
@@ -129,13 +123,12 @@ func (o *Organisation) delist(f fact, d *catalogue.OrganisationDelisted) {
 		o.oddity(f, CodeDelistedNotListed, "no listing before this date is known", d.List)
 		return
 	}
-	stays := append(s.Stays, Stay{s.Since, f.date, d.Reason, s.Circumstances, f.index})
+	stays := append(s.Stays, Stay{s.Since, f.Date, d.Reason, s.Circumstances, f.Index})
 	*s = ListStatus{Stays: stays}
 }
 
 func (o *Organisation) oddity(f fact, code, message, subject string) {
-	o.odd = append(o.odd, projections.Anomaly{
-		Index: f.index, Code: code, Type: f.eventType, Agency: f.agency, Jurisdiction: f.jurisdiction,
-		Subjects: []string{o.Organisation, subject}, Message: message,
-	})
+	o.odd = append(o.odd, odd{f.by, projections.Anomaly{
+		Index: f.Index, Code: code, Subjects: []string{o.Organisation, subject}, Message: message,
+	}})
 }

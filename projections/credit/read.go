@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	"civicledger/events/ident"
 	"civicledger/projections"
 )
 
@@ -15,43 +14,15 @@ type Reader struct{ view *projections.View }
 // From returns the Reader of a View.
 func From(v *projections.View) Reader { return Reader{v} }
 
-// owner follows a name to the code that registered it.
-func (r Reader) owner(key string) string {
-	if a := aliasTable.Row(r.view, projections.Key(key)); a != nil {
-		return a.Organisation
-	}
-	return key
-}
-
 // Organisation returns an organisation by its code, its key, or a name it has
 // or had, nil if nothing is known of it.
 func (r Reader) Organisation(key string) *Organisation {
-	if row := organisationTable.Row(r.view, projections.Key(r.owner(key))); row != nil {
-		return row
-	}
-	return organisationTable.Row(r.view, projections.Key(r.owner(ident.NameKey(key))))
-}
-
-// Keys returns every key under which other read models may have filed the
-// organisation: its own and the names that were joined to it.
-func (r Reader) Keys(key string) []string {
-	key = r.owner(key)
-	keys := []string{key}
-	row := organisationTable.Row(r.view, projections.Key(key))
-	if row == nil {
-		return keys
-	}
-	names := row.Names
-	if row.Registration != nil {
-		names = slices.Concat(names, row.Registration.FormerNames)
-	}
-	for _, name := range names {
-		alias := ident.NameKey(name)
-		if !slices.Contains(keys, alias) && r.owner(alias) == key {
-			keys = append(keys, alias)
+	for _, one := range r.view.Keys(key) {
+		if row := organisationTable.Row(r.view, projections.Key(one)); row != nil {
+			return row
 		}
 	}
-	return keys
+	return nil
 }
 
 // Filter narrows a list of organisations; zero fields accept all.

@@ -32,11 +32,17 @@ type Organisation struct {
 	Penalties      []Penalty       `json:"penalties,omitzero"`
 	Announced      []Announcement  `json:"announced,omitzero"` // penalties that are intended, not decided
 	Deregistered   *Deregistration `json:"deregistered,omitzero"`
-	History        []Fact          `json:"history"` // in the order of the log
-	LastIndex      uint64          `json:"lastIndex"`
+	History        []Fact          `json:"history"`   // by legal date
+	LastIndex      uint64          `json:"lastIndex"` // of the newest by legal date
 
 	facts []fact
-	odd   []projections.Anomaly
+	odd   []odd
+}
+
+// odd is what was found about a fact.
+type odd struct {
+	by projections.Speaker
+	projections.Anomaly
 }
 
 // On returns the status on one of the lists.
@@ -161,21 +167,9 @@ type Deregistration struct {
 	Successor *ident.OrgRef `json:"successor,omitzero"`
 }
 
-// Alias says under which code a name was registered.
-type Alias struct {
-	Name         string `json:"name"` // name:…
-	Organisation string `json:"organisation"`
-	Index        uint64 `json:"index"` // of the registration
-}
-
-var (
-	organisationTable = projections.NewTable("organisations",
-		func(o *Organisation) string { return projections.Key(o.Organisation) },
-		func(o *Organisation) { o.facts = slices.Clone(o.facts) })
-
-	aliasTable = projections.NewTable("organisation_names",
-		func(a *Alias) string { return projections.Key(a.Name) }, nil)
-)
+var organisationTable = projections.NewTable("organisations",
+	func(o *Organisation) string { return projections.Key(o.Organisation) },
+	func(o *Organisation) { o.facts = slices.Clone(o.facts) })
 
 var checkWords = map[ident.CodeCheck]string{
 	ident.CodeSound: "sound", ident.CodeUnsound: "unsound", ident.CodeForeign: "foreign", ident.CodeNone: "none",

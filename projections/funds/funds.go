@@ -6,8 +6,8 @@
 // figures fit each other (收支不平, 滞留). Every movement has two legs, so the
 // balances of all accounts of a currency add up to zero, always; money that
 // comes from or goes to somebody without an account stands on an outside
-// account. It refuses to move money for funds that nobody opened: such an
-// entry becomes an anomaly. Announced figures of the lottery's welfare fund are
+// account. It moves no money of funds that nobody opened: such an entry waits
+// until somebody does. Announced figures of the lottery's welfare fund are
 // not movements and stand in projections/lottery.
 //
 // Sources: audit findings F26 to F28 in the sense of the catalogue's types.
@@ -21,15 +21,10 @@ import (
 
 // Codes of anomalies.
 const (
-	CodeUnknownFund         = "unknown-fund"
-	CodeFundOpenedTwice     = "fund-opened-twice"
-	CodeCurrencyMismatch    = "currency-mismatch"
 	CodeTransferMismatch    = "transfer-mismatch"
-	CodeTransferDuplicate   = "transfer-duplicate"
 	CodePaymentDuplicate    = "duplicate-payment-id"
 	CodeReturnUnpaid        = "return-without-payment"
 	CodeReturnTooLarge      = "returned-more-than-paid"
-	CodeOrderDuplicate      = "recovery-ordered-twice"
 	CodeRecoveryUnordered   = "recovery-without-order"
 	CodeRecoveryTooLarge    = "recovered-more-than-ordered"
 	CodeBalanceDiffers      = "stated-balance-differs"
@@ -37,15 +32,10 @@ const (
 )
 
 var _ = projections.Declare(map[string]projections.Title{
-	CodeUnknownFund:         {EN: "Fund was not opened", ZH: "资金专户不存在"},
-	CodeFundOpenedTwice:     {EN: "Fund opened twice", ZH: "资金专户重复设立"},
-	CodeCurrencyMismatch:    {EN: "Currency is not the fund's", ZH: "币种与专户不符"},
 	CodeTransferMismatch:    {EN: "Received differs from sent", ZH: "拨付与到账不符"},
-	CodeTransferDuplicate:   {EN: "Transfer said twice", ZH: "拨款编号重复"},
 	CodePaymentDuplicate:    {EN: "Payment number used twice", ZH: "发放编号重复"},
 	CodeReturnUnpaid:        {EN: "Return of an unknown payment", ZH: "退回款无对应发放"},
 	CodeReturnTooLarge:      {EN: "More returned than paid", ZH: "退回金额超过发放金额"},
-	CodeOrderDuplicate:      {EN: "Recovery ordered twice", ZH: "追缴决定编号重复"},
 	CodeRecoveryUnordered:   {EN: "Recovery without an order", ZH: "追缴款无对应决定"},
 	CodeRecoveryTooLarge:    {EN: "More recovered than ordered", ZH: "追缴金额超过决定金额"},
 	CodeBalanceDiffers:      {EN: "Stated balance differs", ZH: "账户余额不符"},
@@ -65,10 +55,15 @@ type Projection struct {
 	payments payments
 	series   map[string]*series // statements by the key of their row
 	moves    map[string]dayNet  // bookings by account of a bank
-	speakers speakers
+	speakers projections.Interned[speaker]
 
-	dirtyTransfers projections.Dirty
-	dirtySeries    projections.Dirty
+	dirtyTransfers  projections.Dirty
+	dirtySeries     projections.Dirty
+	dirtyRecoveries projections.Dirty
+	dirtyFunds      projections.Dirty
+
+	moved map[string]int64  // entries that moved money, by fund
+	over  projections.Dirty // accounts whose sums are out of range
 }
 
 // New returns the projection before the first entry.
@@ -81,9 +76,8 @@ func New() *Projection {
 		payments:       newPayments(),
 		series:         map[string]*series{},
 		moves:          map[string]dayNet{},
-		speakers:       speakers{place: map[speaker]int32{}},
-		dirtyTransfers: projections.Dirty{},
-		dirtySeries:    projections.Dirty{},
+		dirtyTransfers: projections.Dirty{}, dirtySeries: projections.Dirty{}, dirtyRecoveries: projections.Dirty{},
+		dirtyFunds: projections.Dirty{}, moved: map[string]int64{}, over: projections.Dirty{},
 	}
 }
 
@@ -97,19 +91,11 @@ func (p *Projection) Tables() []projections.Staged {
 
 // Apply implements projections.Projection.
 func (p *Projection) Apply(b *projections.Batch, e *projections.Entry) {
-	if d, ok := e.Data.(*catalogue.FundOpened); ok {
-		p.open(b, e, d)
-		return
-	}
 	p.change(&change{Batch: b, entry: e, sign: 1})
 }
 
 // Retract implements projections.Projection.
 func (p *Projection) Retract(b *projections.Batch, e *projections.Entry) {
-	if d, ok := e.Data.(*catalogue.FundOpened); ok {
-		p.reopen(d)
-		return
-	}
 	p.change(&change{Batch: b, entry: e, sign: -1})
 }
 
@@ -118,19 +104,22 @@ type change struct {
 	*projections.Batch
 	entry *projections.Entry
 	sign  int64
-	sums  projections.Sums
-	posts []string // keys of accounts that were touched
 }
 
 func (c *change) applies() bool { return c.sign > 0 }
 
-// skip gives up an entry that cannot be applied.
-func (c *change) skip(code, message string, subjects ...string) {
-	c.Skip(c.entry, projections.Anomaly{Code: code, Message: message, Subjects: subjects})
-}
+// party is who holds money, inside or outside.
+type party struct{ key, name string }
+
+func (c *change) holder(o ident.OrgRef) party { return party{c.Key(c.entry, o), o.Name} }
 
 func (p *Projection) change(c *change) {
+	if c.entry.Waits {
+		return
+	}
 	switch d := c.entry.Data.(type) {
+	case *catalogue.FundOpened:
+		p.open(c, d)
 	case *catalogue.BudgetAllocated:
 		p.budget(c, d)
 	case *catalogue.TransferSent:
@@ -140,6 +129,10 @@ func (p *Projection) change(c *change) {
 		p.transfer(c, &sent, legReceived)
 	case *catalogue.SubsidyPaid:
 		p.paid(c, d)
+	case *catalogue.SubsidyCancelled:
+		paid := catalogue.SubsidyPaid(*d)
+		paid.Amount = -d.Amount
+		p.paid(c, &paid)
 	case *catalogue.SubsidyReturned:
 		p.returned(c, d)
 	case *catalogue.RecoveryOrdered:
@@ -148,62 +141,54 @@ func (p *Projection) change(c *change) {
 		p.recovered(c, d)
 	case *catalogue.DonationReceived:
 		p.donated(c, d)
+	case *catalogue.DonationReturned:
+		if given := catalogue.DonationReceived(*d); d.Amount != nil {
+			given.Amount = projections.Ptr(-*d.Amount)
+			p.donated(c, &given)
+		}
 	case *catalogue.DonationSpent:
 		p.spent(c, d)
+	case *catalogue.SpendingRefunded:
+		spent := catalogue.DonationSpent(*d)
+		spent.Amount = -d.Amount
+		p.spent(c, &spent)
 	case *catalogue.BalanceStated:
 		p.stated(c, d)
 	}
 }
 
-func (p *Projection) open(b *projections.Batch, e *projections.Entry, d *catalogue.FundOpened) {
-	key := projections.Key(d.Fund)
-	old := p.funds.Get(key)
-	if old != nil && !old.Withdrawn {
-		b.Skip(e, projections.Anomaly{
-			Code: CodeFundOpenedTwice, Subjects: []string{d.Fund},
-			Message: "the fund stands already: correct the event that opened it, or use another name",
-		})
+func (p *Projection) open(c *change, d *catalogue.FundOpened) {
+	who, e := c.holder(d.Holder), c.entry
+	p.dirtyFunds.Add(d.Fund)
+	if !c.applies() {
+		p.funds.Delete(projections.Key(d.Fund))
 		return
 	}
-	row := &Fund{
-		Fund: d.Fund, Name: d.Name, Currency: d.Currency, Holder: d.Holder.Key(), HolderName: d.Holder.Name,
+	p.funds.Put(&Fund{
+		Fund: d.Fund, Name: d.Name, Currency: d.Currency, Holder: who.key, HolderName: who.name,
 		Purpose: d.Purpose, Jurisdiction: e.Jurisdiction(), Agency: e.Agency, Opened: e.Index,
-	}
-	if old != nil {
-		if old.Currency != d.Currency {
-			b.Skip(e, projections.Anomaly{
-				Code: CodeCurrencyMismatch, Subjects: []string{d.Fund},
-				Message: "money of the fund was moved in " + old.Currency + " already: its currency cannot change",
-			})
-			return
-		}
-		row.Movements = old.Movements
-	}
-	p.funds.Put(row)
-}
-
-// reopen takes back that a fund was opened. While money of it stands on
-// accounts the row stays, withdrawn, until another event opens the fund.
-func (p *Projection) reopen(d *catalogue.FundOpened) {
-	key := projections.Key(d.Fund)
-	if row := p.funds.Edit(key); row.Movements > 0 {
-		row.Withdrawn = true
-		return
-	}
-	p.funds.Delete(key)
+	})
 }
 
 // Settle implements projections.Projection.
 func (p *Projection) Settle(b *projections.Batch) {
+	for _, name := range p.dirtyFunds.Take() {
+		if row := p.funds.Edit(projections.Key(name)); row != nil {
+			row.Movements = p.moved[name]
+		}
+	}
 	for _, key := range p.dirtyTransfers.Take() {
 		p.compare(b, key)
 	}
 	for _, key := range p.dirtySeries.Take() {
 		p.follow(b, key)
 	}
+	for _, key := range p.dirtyRecoveries.Take() {
+		p.judgeRecovery(b, key)
+	}
+	for key := range p.payments.dirty {
+		p.judgePayment(b, key)
+	}
+	clear(p.payments.dirty)
+	p.settleOver(b)
 }
-
-// party is who holds money, inside or outside.
-type party struct{ key, name string }
-
-func holder(o ident.OrgRef) party { return party{o.Key(), o.Name} }

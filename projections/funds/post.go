@@ -2,6 +2,7 @@ package funds
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -16,57 +17,44 @@ type movement struct {
 	amount               int64 // negative: the other way round
 }
 
-// admitted reports whether money of the fund may be moved in this currency.
-// Taking back what was applied is always admitted.
-func (p *Projection) admitted(c *change, fund, currency string) bool {
-	if fund == "" || !c.applies() {
-		return true
-	}
-	row := p.funds.Get(projections.Key(fund))
-	switch {
-	case row == nil || row.Withdrawn:
-		c.skip(CodeUnknownFund, "nobody opened this fund; the movement is not counted", fund)
-		return false
-	case row.Currency != currency:
-		c.skip(CodeCurrencyMismatch, fmt.Sprintf("the fund is kept in %s, the event says %s; the movement is not counted", row.Currency, currency), fund)
-		return false
-	}
-	return true
-}
-
-// move stages both legs.
+// move books both legs of what an entry moves.
 func (p *Projection) move(c *change, m movement) {
+	if m.fund != "" {
+		p.moved[m.fund] += c.sign
+		p.dirtyFunds.Add(m.fund)
+	}
 	if m.amount < 0 {
 		m.from, m.to, m.amount = m.to, m.from, -m.amount
 	}
-	month := m.date
-	if len(month) > 7 {
-		month = month[:7]
-	}
-	debit := p.account(c, m, m.from)
-	i := monthOf(debit, month)
-	c.sums.Add(&debit.Debits, c.sign*m.amount)
-	c.sums.Add(&debit.Movements, c.sign)
-	c.sums.Add(&debit.Months[i].Debits, c.sign*m.amount)
-	c.sums.Add(&debit.Months[i].Movements, c.sign)
-	credit := p.account(c, m, m.to)
-	i = monthOf(credit, month)
-	c.sums.Add(&credit.Credits, c.sign*m.amount)
-	c.sums.Add(&credit.Movements, c.sign)
-	c.sums.Add(&credit.Months[i].Credits, c.sign*m.amount)
-	c.sums.Add(&credit.Months[i].Movements, c.sign)
+	p.book(c, m, m.from, 0, m.amount)
+	p.book(c, m, m.to, m.amount, 0)
 }
 
-func (p *Projection) account(c *change, m movement, who party) *Account {
+// book changes one account, and drops it where nothing moved on it.
+func (p *Projection) book(c *change, m movement, who party, credit, debit int64) {
 	key := projections.Key(m.fund, who.key, m.currency)
 	a := p.accounts.EditOr(key, func() *Account {
 		return &Account{Fund: m.fund, Holder: who.key, Currency: m.currency}
 	})
-	if a.HolderName == "" {
-		a.HolderName = who.name
+	a.HolderName = a.names.Add(who.name, c.sign)
+	i := monthOf(a, m.date[:min(7, len(m.date))])
+	month := &a.Months[i]
+	projections.Add(&a.Credits, c.sign*credit, &a.Over)
+	projections.Add(&a.Debits, c.sign*debit, &a.Over)
+	projections.Add(&month.Credits, c.sign*credit, &a.Over)
+	projections.Add(&month.Debits, c.sign*debit, &a.Over)
+	month.Movements += c.sign
+	a.Movements += c.sign
+	if month.Movements == 0 {
+		a.Months = slices.Delete(a.Months, i, i+1)
 	}
-	c.posts = append(c.posts, key)
-	return a
+	a.Balance = a.Credits - a.Debits
+	if a.Over != 0 {
+		p.over.Add(key)
+	}
+	if a.Movements == 0 {
+		p.accounts.Delete(key)
+	}
 }
 
 func monthOf(a *Account, month string) int {
@@ -77,71 +65,62 @@ func monthOf(a *Account, month string) int {
 	return i
 }
 
-// book adds all that was staged, or skips the entry where a sum would not fit.
-func (p *Projection) book(c *change, fund string) bool {
-	if fund != "" {
-		if row := p.funds.Edit(projections.Key(fund)); row != nil {
-			c.sums.Add(&row.Movements, c.sign)
+// settleOver says at the fund's opening which of its accounts are out of range.
+func (p *Projection) settleOver(b *projections.Batch) {
+	for _, key := range slices.Sorted(maps.Keys(p.over)) {
+		a := p.accounts.Get(key)
+		name, rest, _ := strings.Cut(key, "\x00")
+		f := p.funds.Get(projections.Key(name))
+		if a == nil || a.Over == 0 {
+			delete(p.over, key)
 		}
+		if f == nil {
+			continue
+		}
+		if a == nil || a.Over == 0 {
+			b.Withdraw(f.Opened, projections.CodeOutOfRange, rest)
+			continue
+		}
+		b.Found(projections.Speaker{Agency: f.Agency, Type: "fund.opened.v1", Jurisdiction: f.Jurisdiction}, projections.Anomaly{
+			Index: f.Opened, Code: projections.CodeOutOfRange, Detail: rest, Subjects: []string{a.Fund, a.Holder},
+			Message: "a total of this account is out of the range of 64 bits: its figures say nothing",
+		})
 	}
-	ok := c.sums.Commit()
-	for _, key := range c.posts {
-		p.prune(key)
-	}
-	if !ok {
-		c.skip(projections.CodeOutOfRange, "a total would leave the range of 64 bits; the movement is not counted", fund)
-	}
-	return ok
-}
-
-// prune brings the balance up to date and drops what nothing moved on.
-func (p *Projection) prune(key string) {
-	a := p.accounts.Edit(key)
-	if a == nil {
-		return
-	}
-	if a.Movements == 0 {
-		p.accounts.Delete(key)
-		return
-	}
-	a.Months = slices.DeleteFunc(a.Months, func(m Month) bool { return m.Movements == 0 })
-	a.Balance = a.Credits - a.Debits
 }
 
 func (p *Projection) budget(c *change, d *catalogue.BudgetAllocated) {
-	if !p.admitted(c, d.Fund, d.Currency) {
-		return
-	}
 	date := d.Date
 	if date == "" {
 		date = fmt.Sprintf("%04d-01", d.Year)
 	}
-	row := &Budget{Fund: d.Fund, Holder: d.Holder.Key(), HolderName: d.Holder.Name, Year: d.Year, Currency: d.Currency}
-	key := projections.Key(row.Fund, row.Holder, projections.Uint(uint64(row.Year)))
-	row = p.budgets.EditOr(key, func() *Budget { return row })
-	c.sums.Add(&row.Amount, c.sign*d.Amount)
-	c.sums.Add(&row.Allocations, c.sign)
-	p.move(c, movement{d.Fund, d.Currency, date, party{OutsideTreasury, ""}, holder(d.Holder), d.Amount})
-	p.book(c, d.Fund)
+	who := c.holder(d.Holder)
+	key := projections.Key(d.Fund, who.key, projections.Uint(uint64(d.Year)))
+	row := p.budgets.EditOr(key, func() *Budget {
+		return &Budget{Fund: d.Fund, Holder: who.key, Year: d.Year}
+	})
+	if c.applies() {
+		row.Currency = d.Currency
+	}
+	row.HolderName = row.names.Add(who.name, c.sign)
+	projections.Add(&row.Amount, c.sign*d.Amount, &row.Over)
+	row.Allocations += c.sign
 	if row.Allocations == 0 {
 		p.budgets.Delete(key)
 	}
+	p.move(c, movement{d.Fund, d.Currency, date, party{OutsideTreasury, ""}, who, d.Amount})
 }
 
 func (p *Projection) donated(c *change, d *catalogue.DonationReceived) {
-	if d.Amount == nil || !p.admitted(c, d.Fund, d.Currency) {
+	if d.Amount == nil {
 		return
 	}
-	p.move(c, movement{d.Fund, d.Currency, d.Date, party{OutsideDonors, ""}, holder(d.Organisation), *d.Amount})
-	p.onAccount(c, d.Organisation.Key(), d.Account, d.Currency, d.Date, *d.Amount)
-	p.book(c, d.Fund)
+	who := c.holder(d.Organisation)
+	p.move(c, movement{d.Fund, d.Currency, d.Date, party{OutsideDonors, ""}, who, *d.Amount})
+	p.onAccount(c, who.key, d.Account, d.Currency, d.Date, *d.Amount)
 }
 
 func (p *Projection) spent(c *change, d *catalogue.DonationSpent) {
-	if !p.admitted(c, d.Fund, d.Currency) {
-		return
-	}
-	p.move(c, movement{d.Fund, d.Currency, d.Date, holder(d.Organisation), party{OutsideSpending, ""}, d.Amount})
-	p.onAccount(c, d.Organisation.Key(), d.Account, d.Currency, d.Date, -d.Amount)
-	p.book(c, d.Fund)
+	who := c.holder(d.Organisation)
+	p.move(c, movement{d.Fund, d.Currency, d.Date, who, party{OutsideSpending, ""}, d.Amount})
+	p.onAccount(c, who.key, d.Account, d.Currency, d.Date, -d.Amount)
 }

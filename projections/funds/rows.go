@@ -16,9 +16,8 @@ type Fund struct {
 	Purpose      string `json:"purpose,omitzero"`
 	Jurisdiction string `json:"jurisdiction,omitzero"`
 	Agency       string `json:"agency"`
-	Opened       uint64 `json:"opened"`             // index of the entry
-	Movements    int64  `json:"movements"`          // entries that name the fund and count
-	Withdrawn    bool   `json:"withdrawn,omitzero"` // the event that opened it was corrected to another one
+	Opened       uint64 `json:"opened"`    // index of the entry
+	Movements    int64  `json:"movements"` // entries that moved its money
 }
 
 // Keys of accounts that belong to nobody inside.
@@ -41,7 +40,10 @@ type Account struct {
 	Debits     int64   `json:"debits"`  // went out
 	Balance    int64   `json:"balance"` // Credits - Debits
 	Movements  int64   `json:"movements"`
-	Months     []Month `json:"months"` // ascending
+	Months     []Month `json:"months"`        // ascending
+	Over       int64   `json:"over,omitzero"` // not 0: a sum is out of range, the figures say nothing
+
+	names projections.Tally
 }
 
 // Outside says that nobody inside holds this account.
@@ -64,6 +66,9 @@ type Budget struct {
 	Currency    string `json:"currency"`
 	Amount      int64  `json:"amount"`
 	Allocations int64  `json:"allocations"`
+	Over        int64  `json:"over,omitzero"` // as in Account
+
+	names projections.Tally
 }
 
 // Transfer is what sender and receiver said about one movement.
@@ -85,7 +90,7 @@ type Leg struct {
 	Amount   int64  `json:"amount"`
 	Date     string `json:"date"`
 
-	agency, eventType, jurisdiction string // for what Settle finds
+	by projections.Speaker // for what Settle finds
 }
 
 // State is "sent" (in transit), "received" (nobody said it was sent),
@@ -115,6 +120,7 @@ type Subsidy struct {
 	ReversedCount int64  `json:"reversedCount"`
 	Returned      int64  `json:"returned"` // of payments in this cell
 	ReturnedCount int64  `json:"returnedCount"`
+	Over          int64  `json:"over,omitzero"` // as in Account
 }
 
 // Net is what stayed with recipients, recoveries not counted.
@@ -136,7 +142,8 @@ type Recovery struct {
 	Received      int64     `json:"received"`
 	ReceivedCount int64     `json:"receivedCount"`
 	LastReceived  string    `json:"lastReceived,omitzero"`
-	Receipts      []Receipt `json:"receipts,omitzero"`
+	Receipts      []Receipt `json:"receipts,omitzero"` // by legal date
+	Over          int64     `json:"over,omitzero"`     // as in Account
 }
 
 // Receipt is money that came under an order.
@@ -144,6 +151,9 @@ type Receipt struct {
 	Index  uint64 `json:"index"`
 	Amount int64  `json:"amount"`
 	Date   string `json:"date"`
+
+	ref projections.Ref
+	by  projections.Speaker
 }
 
 // Outstanding is what is still to come; 0 where nothing was ordered.
@@ -176,11 +186,11 @@ var (
 
 	accountTable = projections.NewTable("accounts", func(a *Account) string {
 		return projections.Key(a.Fund, a.Holder, a.Currency)
-	}, func(a *Account) { a.Months = slices.Clone(a.Months) })
+	}, func(a *Account) { a.Months, a.names = slices.Clone(a.Months), slices.Clone(a.names) })
 
 	budgetTable = projections.NewTable("budgets", func(b *Budget) string {
 		return projections.Key(b.Fund, b.Holder, projections.Uint(uint64(b.Year)))
-	}, nil)
+	}, func(b *Budget) { b.names = slices.Clone(b.names) })
 
 	transferTable = projections.NewTable("transfers", func(t *Transfer) string {
 		return projections.Key(t.Fund, t.Transfer)

@@ -15,8 +15,9 @@ const (
 	SeriesDays = "days" // balances of days: held against donations and spending on the account
 )
 
-// series is one account's stated balances in order. It is compact: there may
-// be one for every row of a bank's statement.
+// series is one account's stated balances in order: by day and number, then as
+// they count. It is compact: there may be one for every row of a bank's statement.
+// Of several with one number the first is followed.
 type series struct {
 	row  Statement // names only
 	bank string    // key of the bookings on the account
@@ -37,32 +38,21 @@ type stated struct {
 	balance  int64
 	delta    int64
 	index    uint64
-	date     int32 // 20060102
-	by       int32 // who said it, a place in speakers
-	broken   bool  // reported
+	key      uint64 // begin of the event key
+	date     int32  // 20060102
+	by       int32  // who said it, a place in speakers
+	broken   bool   // reported
+	doubled  bool   // reported: another one has its number
 }
 
-// speakers are the few combinations of who says what where.
-type speakers struct {
-	list  []speaker
-	place map[speaker]int32
+// speaker is who says what where, about which fund and under which name.
+type speaker struct {
+	projections.Speaker
+	fund, holder string
 }
 
-type speaker struct{ agency, eventType, jurisdiction string }
-
-func (s *speakers) of(e *projections.Entry) int32 {
-	who := speaker{e.Agency, e.Type(), e.Jurisdiction()}
-	at, ok := s.place[who]
-	if !ok {
-		at = int32(len(s.list))
-		s.list = append(s.list, who)
-		s.place[who] = at
-	}
-	return at
-}
-
-func (s *stated) compare(t *stated) int {
-	return cmp.Or(cmp.Compare(s.date, t.date), cmp.Compare(s.sequence, t.sequence), cmp.Compare(s.index, t.index))
+func (s stated) compare(t stated) int {
+	return cmp.Or(cmp.Compare(s.date, t.date), cmp.Compare(s.sequence, t.sequence), cmp.Compare(s.key, t.key))
 }
 
 // dayNet is what donations and spending moved on a bank account, by day.
@@ -71,17 +61,8 @@ type dayNet []dayMove
 type dayMove struct {
 	date  int32
 	net   int64
+	over  int64
 	count int64
-}
-
-func dayNumber(date string) int32 {
-	n := int32(0)
-	for _, c := range []byte(date) {
-		if c >= '0' && c <= '9' && n < 100_000_000 {
-			n = n*10 + int32(c-'0')
-		}
-	}
-	return n
 }
 
 func dayText(n int32) string {
@@ -97,7 +78,9 @@ func dayText(n int32) string {
 
 // stated keeps a balance; what follows from it is judged when the batch ends.
 func (p *Projection) stated(c *change, d *catalogue.BalanceStated) {
-	one := stated{balance: d.Balance, index: c.entry.Index, date: dayNumber(d.StatedAt), by: p.speakers.of(c.entry)}
+	e := c.entry
+	one := stated{balance: d.Balance, index: e.Index, key: e.KeyBegin(), date: projections.DayNumber(d.StatedAt)}
+	one.by = p.speakers.Of(speaker{e.Speaker(), d.Fund, d.Holder.Name})
 	kind := SeriesDays
 	if d.Sequence != nil {
 		kind, one.sequence = SeriesRows, *d.Sequence
@@ -108,55 +91,26 @@ func (p *Projection) stated(c *change, d *catalogue.BalanceStated) {
 	if d.Debit != nil {
 		one.delta -= *d.Debit
 	}
-	key := projections.Key(d.Holder.Key(), d.Account, d.Currency, kind)
+	bank := projections.Key(c.Key(e, d.Holder), d.Account, d.Currency)
+	key := bank + projections.Key(kind)
+	p.dirtySeries.Add(key)
 	s := p.series[key]
-	if !c.applies() {
-		if s.remove(c, one); len(s.list) == 0 {
-			delete(p.series, key)
-		}
-		p.dirtySeries.Add(key)
-		return
-	}
 	if s == nil {
-		s = newSeries(d, kind)
+		s = &series{bank: bank, row: Statement{Holder: c.Key(e, d.Holder), Account: d.Account, Currency: d.Currency, Series: kind}}
 		p.series[key] = s
 	}
-	at, _ := slices.BinarySearchFunc(s.list, one, func(a, b stated) int { return a.compare(&b) })
-	if kind == SeriesRows && s.holds(at, one) {
-		c.skip(CodeStatementRowDoubled, "a row with this number was said already; the second is not followed", d.Holder.Key(), d.Account)
-		return
+	at, _ := slices.BinarySearchFunc(s.list, one, stated.compare)
+	if c.applies() {
+		s.list = slices.Insert(s.list, at, one)
+	} else {
+		if s.list[at].broken {
+			s.breaks--
+		}
+		s.list = slices.Delete(s.list, at, at+1)
+		if len(s.list) == 0 {
+			delete(p.series, key)
+		}
 	}
-	s.list = slices.Insert(s.list, at, one)
-	s.from = min(s.from, at)
-	p.dirtySeries.Add(key)
-}
-
-func newSeries(d *catalogue.BalanceStated, kind string) *series {
-	return &series{
-		row: Statement{
-			Holder: d.Holder.Key(), HolderName: d.Holder.Name, Account: d.Account,
-			Currency: d.Currency, Series: kind, Fund: d.Fund,
-		},
-		bank: projections.Key(d.Holder.Key(), d.Account, d.Currency),
-	}
-}
-
-// holds reports whether a row of that day and number stands beside place at.
-func (s *series) holds(at int, one stated) bool {
-	same := func(t stated) bool { return t.date == one.date && t.sequence == one.sequence }
-	return at < len(s.list) && same(s.list[at]) || at > 0 && same(s.list[at-1])
-}
-
-func (s *series) remove(c *change, one stated) {
-	at, ok := slices.BinarySearchFunc(s.list, one, func(a, b stated) int { return a.compare(&b) })
-	if !ok {
-		return
-	}
-	if s.list[at].broken {
-		s.breaks--
-		c.Withdraw(one.index, CodeBalanceDiffers, "")
-	}
-	s.list = slices.Delete(s.list, at, at+1)
 	s.from = min(s.from, at)
 }
 
@@ -166,14 +120,14 @@ func (p *Projection) onAccount(c *change, holder, account, currency, date string
 		return
 	}
 	bank := projections.Key(holder, account, currency)
-	days, day := p.moves[bank], dayNumber(date)
+	days, day := p.moves[bank], projections.DayNumber(date)
 	at, ok := slices.BinarySearchFunc(days, day, func(m dayMove, day int32) int { return cmp.Compare(m.date, day) })
 	if !ok {
 		days = slices.Insert(days, at, dayMove{date: day})
 		p.moves[bank] = days
 	}
-	c.sums.Add(&days[at].net, c.sign*amount)
-	c.sums.Add(&days[at].count, c.sign)
+	projections.Add(&days[at].net, c.sign*amount, &days[at].over)
+	days[at].count += c.sign
 	for _, kind := range []string{SeriesDays, SeriesRows} {
 		key := bank + projections.Key(kind)
 		if s := p.series[key]; s != nil {
@@ -195,7 +149,7 @@ func (p *Projection) between(bank string, after, to int32) (net int64, ok bool) 
 	at, _ := slices.BinarySearchFunc(days, after+1, func(m dayMove, day int32) int { return cmp.Compare(m.date, day) })
 	for ; at < len(days) && days[at].date <= to; at++ {
 		sum, err := money.Amount(net).Add(money.Amount(days[at].net))
-		if err != nil {
+		if err != nil || days[at].over != 0 {
 			return 0, false
 		}
 		net = int64(sum)
@@ -217,21 +171,35 @@ func (p *Projection) follow(b *projections.Batch, key string) {
 		}
 	}
 	s.from, s.rebooked = len(s.list), false
-	first, last := s.list[0], s.list[len(s.list)-1]
+	first, last := s.list[0], s.list[0]
 	row := s.row
-	row.Rows, row.Breaks = int64(len(s.list)), s.breaks
-	row.From, row.To = dayText(first.date), dayText(last.date)
+	for _, one := range s.list {
+		if !one.doubled {
+			row.Rows++
+			last = one
+		}
+	}
+	row.Fund, row.HolderName = p.speakers.At(first.by).fund, p.speakers.At(first.by).holder
+	row.Breaks, row.From, row.To = s.breaks, dayText(first.date), dayText(last.date)
 	row.Opening, row.Balance, row.LastIndex = first.balance, last.balance, last.index
 	p.statements.Put(&row)
 }
 
 func (p *Projection) judge(b *projections.Batch, s *series, i int) {
 	one := &s.list[i]
-	expected, known := one.balance, false
-	if i > 0 {
-		expected, known = p.expect(s, i)
+	who, subjects := p.speakers.At(one.by), []string{s.row.Holder, s.row.Account}
+	doubled := i > 0 && s.row.Series == SeriesRows && s.list[i-1].sequence == one.sequence && s.list[i-1].date == one.date
+	if one.doubled && !doubled {
+		b.Withdraw(one.index, CodeStatementRowDoubled, "")
 	}
-	broken := known && expected != one.balance
+	if one.doubled = doubled; doubled {
+		b.Found(who.Speaker, projections.Anomaly{
+			Index: one.index, Code: CodeStatementRowDoubled, Subjects: subjects,
+			Message: "another event says a row with this number, with an earlier legal date or a smaller event key; that one is followed",
+		})
+	}
+	expected, known := p.expect(s, i)
+	broken := known && !doubled && expected != one.balance
 	if broken != one.broken {
 		one.broken = broken
 		if broken {
@@ -241,22 +209,26 @@ func (p *Projection) judge(b *projections.Batch, s *series, i int) {
 			b.Withdraw(one.index, CodeBalanceDiffers, "")
 		}
 	}
-	if !broken {
-		return
+	if broken {
+		b.Found(who.Speaker, projections.Anomaly{
+			Index: one.index, Code: CodeBalanceDiffers, Subjects: append(subjects, who.fund),
+			Message:  "the balance does not follow from the one before and what moved between them",
+			Expected: projections.Ptr(expected), Actual: projections.Ptr(one.balance), Currency: s.row.Currency,
+		})
 	}
-	who := p.speakers.list[one.by]
-	b.Put(projections.Anomaly{
-		Index: one.index, Code: CodeBalanceDiffers, Type: who.eventType, Agency: who.agency, Jurisdiction: who.jurisdiction,
-		Subjects: []string{s.row.Holder, s.row.Account, s.row.Fund},
-		Message:  "the balance does not follow from the one before and what moved between them",
-		Expected: projections.Ptr(expected), Actual: projections.Ptr(one.balance), Currency: s.row.Currency,
-	})
+}
+
+// before is the place that is followed to place i.
+func (s *series) before(i int) *stated {
+	for i--; i > 0 && s.list[i].doubled; i-- {
+	}
+	return &s.list[i]
 }
 
 // byBookings reports whether a balance is held against bookings: one of a day,
 // or of a row that does not follow directly on the one before.
 func (s *series) byBookings(i int) bool {
-	return i > 0 && (s.row.Series == SeriesDays || !s.list[i].follows(&s.list[i-1]))
+	return i > 0 && (s.row.Series == SeriesDays || !s.list[i].follows(s.before(i)))
 }
 
 // follows reports whether a row stands directly behind another: rows are
@@ -268,7 +240,10 @@ func (s *stated) follows(t *stated) bool {
 // expect is the balance that follows from the one before. A row that follows
 // directly and does not say what it moved, moved nothing.
 func (p *Projection) expect(s *series, i int) (balance int64, known bool) {
-	before, one := &s.list[i-1], &s.list[i]
+	if i == 0 {
+		return 0, false
+	}
+	before, one := s.before(i), &s.list[i]
 	delta, known := one.delta, true
 	if s.byBookings(i) {
 		delta, known = p.between(s.bank, before.date, one.date)

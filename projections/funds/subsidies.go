@@ -1,251 +1,273 @@
 package funds
 
 import (
+	"cmp"
 	"crypto/sha256"
-	"fmt"
 	"slices"
 
 	"civicledger/events/catalogue"
 	"civicledger/projections"
 )
 
-// payments is what later entries ask about a payment, by a digest of payer and
-// number: compact, because there are as many as payments.
+// payments is what is known by the payer and number of a payment: compact,
+// because there are as many as payments. Most have one entry.
 type payments struct {
-	known map[paymentKey]payment
-	cells []string // keys of subsidy rows
-	place map[string]int32
+	one   map[paymentKey]paying
+	more  map[paymentKey]*paymentSaid  // of several entries, or with a return
+	cells projections.Interned[string] // keys of subsidy rows
+	dirty map[paymentKey]struct{}
 }
 
 type paymentKey [16]byte
 
-type payment struct {
-	index         uint64
-	net           int64 // paid less reversed
-	returned      int64
-	count         int32 // payments and reversals that stand
-	returnedCount int32
-	cell          int32 // subsidy row, noCell while no payment is known
+// paymentSaid is all that was said about one payment, in the order that counts;
+// on one day payments come before reversals.
+type paymentSaid struct {
+	payer, number string
+	list          []paying
 }
 
-const noCell = -1
+// paying is one entry about a payment.
+type paying struct {
+	index  uint64
+	key    uint64 // begin of the event key
+	amount int64  // negative: a reversal
+	date   int32
+	cell   int32 // of a payment: its subsidy row; isReturn: money came back
+	by     int32 // speaker
+	told   bool  // something was found about it
+}
+
+const isReturn = -1
+
+// maxNamed bounds the duplicates of one number that are named.
+const maxNamed = 100
 
 func newPayments() payments {
-	return payments{known: map[paymentKey]payment{}, place: map[string]int32{}}
+	return payments{one: map[paymentKey]paying{}, more: map[paymentKey]*paymentSaid{}, dirty: map[paymentKey]struct{}{}}
 }
 
-func keyOfPayment(payer, number string) paymentKey {
+func (a paying) compare(b paying) int {
+	return cmp.Or(cmp.Compare(a.date, b.date), -cmp.Compare(min(a.amount, 0)>>63, min(b.amount, 0)>>63), cmp.Compare(a.key, b.key))
+}
+
+// say adds an entry about a payment, or takes it out.
+func (p *Projection) say(c *change, payer, number string, one paying, fund string) {
 	sum := sha256.Sum256([]byte(projections.Key(payer, number)))
-	return paymentKey(sum[:16])
-}
-
-func (ps *payments) get(key paymentKey) payment {
-	if one, ok := ps.known[key]; ok {
-		return one
-	}
-	return payment{cell: noCell}
-}
-
-func (ps *payments) put(key paymentKey, one payment) {
-	if one.count == 0 && one.returnedCount == 0 {
-		delete(ps.known, key)
+	key, ps := paymentKey(sum[:16]), &p.payments
+	one.index, one.key, one.by = c.entry.Index, c.entry.KeyBegin(), p.speakers.Of(speaker{c.entry.Speaker(), fund, ""})
+	first, known := ps.one[key]
+	said := ps.more[key]
+	if said == nil && one.cell != isReturn && known != c.applies() {
+		if c.applies() {
+			ps.one[key] = one
+		} else {
+			delete(ps.one, key)
+		}
 		return
 	}
-	ps.known[key] = one
-}
-
-func (ps *payments) cellOf(row string) int32 {
-	if at, ok := ps.place[row]; ok {
-		return at
+	if said == nil {
+		said = &paymentSaid{payer: payer, number: number}
+		if known {
+			said.list = append(said.list, first)
+			delete(ps.one, key)
+		}
+		ps.more[key] = said
 	}
-	at := int32(len(ps.cells))
-	ps.cells = append(ps.cells, row)
-	ps.place[row] = at
-	return at
+	p.home(said.list, -1)
+	if at, _ := slices.BinarySearchFunc(said.list, one, paying.compare); c.applies() {
+		said.list = slices.Insert(said.list, at, one)
+	} else {
+		said.list = slices.DeleteFunc(said.list, func(l paying) bool { return l.index == one.index })
+	}
+	p.home(said.list, 1)
+	ps.dirty[key] = struct{}{}
 }
 
-// paid books money to a recipient. A number that was used before is reported
-// and counted: the agency says that the money left.
-func (p *Projection) paid(c *change, d *catalogue.SubsidyPaid) {
-	if !p.admitted(c, d.Fund, d.Currency) {
+// home counts returns in the row of the first payment they belong to.
+func (p *Projection) home(list []paying, sign int64) {
+	at := slices.IndexFunc(list, func(one paying) bool { return one.cell != isReturn })
+	for _, one := range list {
+		if one.cell != isReturn || at < 0 {
+			continue
+		}
+		where := p.payments.cells.At(list[at].cell)
+		if row := p.subsidies.Edit(where); row != nil {
+			projections.Add(&row.Returned, sign*one.amount, &row.Over)
+			row.ReturnedCount += sign
+		}
+	}
+}
+
+// judgePayment looks at what was said about one payment. A number that is used
+// again is reported and counted: the agency says that the money left. After a
+// reversal it is free.
+func (p *Projection) judgePayment(b *projections.Batch, key paymentKey) {
+	said := p.payments.more[key]
+	if said == nil {
 		return
 	}
-	where := projections.Key(d.Fund, d.Kind, d.Period, c.entry.Jurisdiction())
-	row := p.subsidies.EditOr(where, func() *Subsidy {
-		return &Subsidy{Fund: d.Fund, Jurisdiction: c.entry.Jurisdiction(), Kind: d.Kind, Period: d.Period, Currency: d.Currency}
-	})
-	total, count, amount := &row.Paid, &row.PaidCount, d.Amount
-	if amount < 0 {
-		total, count, amount = &row.Reversed, &row.ReversedCount, -amount
+	var first *paying
+	net, paid, returned, over, named := int64(0), int64(0), int64(0), int64(0), 0
+	for i := range said.list {
+		one := &said.list[i]
+		p.untell(b, one)
+		switch {
+		case one.cell == isReturn:
+			continue
+		case first == nil || net <= 0:
+			first, net = one, 0
+		case one.amount > 0 && named < maxNamed:
+			named++
+			p.tell(b, said, one, projections.Anomaly{
+				Code: CodePaymentDuplicate, Other: &first.index,
+				Message: "another payment has the same payer and number; both are counted",
+			})
+		}
+		projections.Add(&net, one.amount, &over)
+		projections.Add(&paid, one.amount, &over)
 	}
-	c.sums.Add(total, c.sign*amount)
-	c.sums.Add(count, c.sign)
-	key := keyOfPayment(d.Payer.Key(), d.Payment)
-	one := p.payments.get(key)
-	before := one
-	c.sums.Add(&one.net, c.sign*d.Amount)
-	p.move(c, movement{d.Fund, d.Currency, d.Date, holder(d.Payer), party{OutsideRecipients, ""}, d.Amount})
-	if p.book(c, d.Fund) {
-		one.count += int32(c.sign)
-		p.placePayment(&one, before, where, c.entry.Index)
-		p.payments.put(key, one)
-		if c.applies() && d.Amount > 0 && before.count > 0 && before.net > 0 {
-			c.Report(c.entry, projections.Anomaly{
-				Code: CodePaymentDuplicate, Subjects: []string{d.Fund, d.Payer.Key(), d.Payment},
-				Message: fmt.Sprintf("entry %d has the same payer and number; both are counted", before.index),
+	for i := range said.list {
+		one := &said.list[i]
+		if one.cell != isReturn {
+			continue
+		}
+		projections.Add(&returned, one.amount, &over)
+		switch {
+		case first == nil:
+			p.tell(b, said, one, projections.Anomaly{
+				Code: CodeReturnUnpaid, Message: "no payment of this payer has this number; the money is counted on the accounts",
+			})
+		case returned > paid && over == 0:
+			p.tell(b, said, one, projections.Anomaly{
+				Code: CodeReturnTooLarge, Message: "all returns of the payment together are more than was paid", Other: &first.index,
+				Expected: projections.Ptr(paid), Actual: projections.Ptr(returned),
 			})
 		}
 	}
-	p.pruneCell(where)
-}
-
-// placePayment ties returns to the row of the payment they belong to, whichever
-// came first.
-func (p *Projection) placePayment(one *payment, before payment, where string, index uint64) {
-	switch {
-	case before.count == 0 && one.count > 0:
-		one.index, one.cell = index, p.payments.cellOf(where)
-		p.shiftReturns(one, 1)
-	case before.count > 0 && one.count == 0:
-		p.shiftReturns(one, -1)
-		one.cell = noCell
+	if n := len(said.list); n == 0 || n == 1 && first != nil {
+		delete(p.payments.more, key)
+		if n == 1 {
+			p.payments.one[key] = said.list[0]
+		}
 	}
 }
 
-// shiftReturns moves returns that are known already into or out of a row. They
-// fit: the accounts hold the same sums.
-func (p *Projection) shiftReturns(one *payment, sign int64) {
-	if one.returnedCount == 0 || one.cell == noCell {
-		return
-	}
-	if row := p.subsidies.Edit(p.payments.cells[one.cell]); row != nil {
-		row.Returned += sign * one.returned
-		row.ReturnedCount += sign * int64(one.returnedCount)
+func (p *Projection) tell(b *projections.Batch, said *paymentSaid, one *paying, a projections.Anomaly) {
+	who := p.speakers.At(one.by)
+	a.Index, a.Subjects = one.index, []string{who.fund, said.payer, said.number}
+	one.told = true
+	b.Found(who.Speaker, a)
+}
+
+func (p *Projection) untell(b *projections.Batch, one *paying) {
+	if one.told {
+		for _, code := range []string{CodePaymentDuplicate, CodeReturnUnpaid, CodeReturnTooLarge} {
+			b.Withdraw(one.index, code, "")
+		}
+		one.told = false
 	}
 }
 
-// pruneCell drops a row that nothing is in.
-func (p *Projection) pruneCell(where string) {
-	if row := p.subsidies.Get(where); row != nil && row.PaidCount == 0 && row.ReversedCount == 0 && row.ReturnedCount == 0 {
-		p.subsidies.Delete(where)
+// paid books money to a recipient.
+func (p *Projection) paid(c *change, d *catalogue.SubsidyPaid) {
+	where := projections.Key(d.Fund, d.Kind, d.Period, c.entry.Jurisdiction())
+	row := p.subsidies.EditOr(where, func() *Subsidy {
+		return &Subsidy{Fund: d.Fund, Jurisdiction: c.entry.Jurisdiction(), Kind: d.Kind, Period: d.Period}
+	})
+	if c.applies() {
+		row.Currency = d.Currency
+	}
+	if d.Amount < 0 {
+		projections.Add(&row.Reversed, -c.sign*d.Amount, &row.Over)
+		row.ReversedCount += c.sign
+	} else {
+		projections.Add(&row.Paid, c.sign*d.Amount, &row.Over)
+		row.PaidCount += c.sign
+	}
+	who := c.holder(d.Payer)
+	p.move(c, movement{d.Fund, d.Currency, d.Date, who, party{OutsideRecipients, ""}, d.Amount})
+	p.say(c, who.key, d.Payment, paying{amount: d.Amount, date: projections.DayNumber(d.Date), cell: p.payments.cells.Of(where)}, d.Fund)
+	if row.PaidCount == 0 && row.ReversedCount == 0 {
+		p.subsidies.Delete(where) // returns are in the row of a payment
 	}
 }
 
 func (p *Projection) returned(c *change, d *catalogue.SubsidyReturned) {
-	if !p.admitted(c, d.Fund, d.Currency) {
-		return
+	who := c.holder(d.Payer)
+	p.move(c, movement{d.Fund, d.Currency, d.Date, party{OutsideRecipients, ""}, who, d.Amount})
+	p.say(c, who.key, d.Payment, paying{amount: d.Amount, date: projections.DayNumber(d.Date), cell: isReturn}, d.Fund)
+}
+
+func (p *Projection) recovery(c *change, fund, order, currency string) *Recovery {
+	key := projections.Key(fund, order)
+	p.dirtyRecoveries.Add(key)
+	row := p.recoveries.EditOr(key, func() *Recovery { return &Recovery{Fund: fund, Order: order} })
+	if c.applies() {
+		row.Currency = currency
 	}
-	key := keyOfPayment(d.Payer.Key(), d.Payment)
-	one := p.payments.get(key)
-	c.sums.Add(&one.returned, c.sign*d.Amount)
-	if one.cell != noCell {
-		if row := p.subsidies.Edit(p.payments.cells[one.cell]); row != nil {
-			c.sums.Add(&row.Returned, c.sign*d.Amount)
-			c.sums.Add(&row.ReturnedCount, c.sign)
-		} else {
-			one.cell = noCell // its payment was corrected away, another one has its number
-		}
-	}
-	p.move(c, movement{d.Fund, d.Currency, d.Date, party{OutsideRecipients, ""}, holder(d.Payer), d.Amount})
-	if !p.book(c, d.Fund) {
-		return
-	}
-	one.returnedCount += int32(c.sign)
-	p.payments.put(key, one)
-	if !c.applies() {
-		return
-	}
-	subjects := []string{d.Fund, d.Payer.Key(), d.Payment}
-	switch {
-	case one.count == 0:
-		c.Report(c.entry, projections.Anomaly{
-			Code: CodeReturnUnpaid, Subjects: subjects,
-			Message: "no payment of this payer has this number; the money is counted on the accounts",
-		})
-	case one.returned > one.net:
-		c.Report(c.entry, projections.Anomaly{
-			Code: CodeReturnTooLarge, Subjects: subjects, Message: "all returns of the payment together are more than was paid",
-			Expected: projections.Ptr(one.net), Actual: projections.Ptr(one.returned), Currency: d.Currency,
-		})
-	}
+	return row
 }
 
 func (p *Projection) ordered(c *change, d *catalogue.RecoveryOrdered) {
-	if !p.admitted(c, d.Fund, d.Currency) {
-		return
+	p.moved[d.Fund] += c.sign
+	p.dirtyFunds.Add(d.Fund)
+	row := p.recovery(c, d.Fund, d.Order, d.Currency)
+	*row = Recovery{
+		Fund: row.Fund, Order: row.Order, Currency: row.Currency, Received: row.Received, ReceivedCount: row.ReceivedCount,
+		LastReceived: row.LastReceived, Receipts: row.Receipts, Over: row.Over,
 	}
-	key := projections.Key(d.Fund, d.Order)
-	if old := p.recoveries.Get(key); c.applies() && old != nil && old.Ordered != nil {
-		c.skip(CodeOrderDuplicate, fmt.Sprintf("entry %d has this number; the second order is not counted", old.Index), d.Fund, d.Order)
-		return
-	}
-	row := p.recovery(key, d.Fund, d.Order, d.Currency)
-	p.book(c, d.Fund)
 	if !c.applies() {
-		*row = Recovery{
-			Fund: row.Fund, Order: row.Order, Currency: row.Currency, Received: row.Received,
-			ReceivedCount: row.ReceivedCount, LastReceived: row.LastReceived, Receipts: row.Receipts,
-		}
-		p.pruneRecovery(key)
 		return
 	}
 	row.Ordered, row.Index = projections.Ptr(d.Amount), c.entry.Index
 	row.Subject, row.Kind, row.Reason = d.Beneficiary, d.Kind, d.Reason
 	row.DecidedOn, row.Due, row.Jurisdiction = d.DecidedOn, d.Due, c.entry.Jurisdiction()
 	if d.Recipient != nil {
-		row.Subject = d.Recipient.Key()
-	}
-}
-
-func (p *Projection) recovery(key, fund, order, currency string) *Recovery {
-	return p.recoveries.EditOr(key, func() *Recovery { return &Recovery{Fund: fund, Order: order, Currency: currency} })
-}
-
-func (p *Projection) pruneRecovery(key string) {
-	if row := p.recoveries.Get(key); row != nil && row.Ordered == nil && row.ReceivedCount == 0 {
-		p.recoveries.Delete(key)
+		row.Subject = c.Key(c.entry, *d.Recipient)
 	}
 }
 
 func (p *Projection) recovered(c *change, d *catalogue.RecoveryReceived) {
-	if !p.admitted(c, d.Fund, d.Currency) {
-		return
+	row := p.recovery(c, d.Fund, d.Order, d.Currency)
+	projections.Add(&row.Received, c.sign*d.Amount, &row.Over)
+	row.ReceivedCount += c.sign
+	one := Receipt{c.entry.Index, d.Amount, d.Date, c.entry.Ref(), c.entry.Speaker()}
+	if c.applies() {
+		at, _ := slices.BinarySearchFunc(row.Receipts, one, func(a, b Receipt) int { return a.ref.Compare(b.ref) })
+		row.Receipts = slices.Insert(row.Receipts, at, one)
+	} else {
+		row.Receipts = slices.DeleteFunc(row.Receipts, func(r Receipt) bool { return r.Index == one.Index })
 	}
-	key := projections.Key(d.Fund, d.Order)
-	row := p.recovery(key, d.Fund, d.Order, d.Currency)
-	c.sums.Add(&row.Received, c.sign*d.Amount)
-	c.sums.Add(&row.ReceivedCount, c.sign)
-	p.move(c, movement{d.Fund, d.Currency, d.Date, party{OutsideRecipients, ""}, holder(d.Payer), d.Amount})
-	if !p.book(c, d.Fund) {
-		p.pruneRecovery(key)
-		return
-	}
-	row.receipt(c, d)
-	if !c.applies() {
-		p.pruneRecovery(key)
-		return
-	}
-	subjects := []string{d.Fund, d.Order}
-	switch {
-	case row.Ordered == nil:
-		c.Report(c.entry, projections.Anomaly{Code: CodeRecoveryUnordered, Subjects: subjects, Message: "nobody ordered this recovery; the money is counted"})
-	case row.Received > *row.Ordered:
-		c.Report(c.entry, projections.Anomaly{
-			Code: CodeRecoveryTooLarge, Subjects: subjects, Message: "all receipts together are more than was ordered",
-			Expected: row.Ordered, Actual: projections.Ptr(row.Received), Currency: d.Currency,
-		})
-	}
+	p.move(c, movement{d.Fund, d.Currency, d.Date, party{OutsideRecipients, ""}, c.holder(d.Payer), d.Amount})
 }
 
-// receipt adds the entry's receipt to the list, or takes it out.
-func (r *Recovery) receipt(c *change, d *catalogue.RecoveryReceived) {
-	if c.applies() {
-		r.Receipts = append(r.Receipts, Receipt{c.entry.Index, d.Amount, d.Date})
-	} else {
-		r.Receipts = slices.DeleteFunc(r.Receipts, func(one Receipt) bool { return one.Index == c.entry.Index })
+// judgeRecovery holds what came, by legal date, against what was ordered.
+func (p *Projection) judgeRecovery(b *projections.Batch, key string) {
+	row := p.recoveries.Edit(key)
+	if row == nil || row.Ordered == nil && row.ReceivedCount == 0 {
+		p.recoveries.Delete(key)
+		return
 	}
-	r.LastReceived = ""
-	for _, one := range r.Receipts {
-		r.LastReceived = max(r.LastReceived, one.Date)
+	if row.LastReceived = ""; row.ReceivedCount == 0 {
+		row.Receipts = nil
+	}
+	received, over := int64(0), int64(0)
+	for _, one := range row.Receipts {
+		row.LastReceived = max(row.LastReceived, one.Date)
+		projections.Add(&received, one.Amount, &over)
+		b.Withdraw(one.Index, CodeRecoveryUnordered, "")
+		b.Withdraw(one.Index, CodeRecoveryTooLarge, "")
+		a := projections.Anomaly{Index: one.Index, Code: CodeRecoveryUnordered, Subjects: []string{row.Fund, row.Order}}
+		switch {
+		case row.Ordered == nil:
+			a.Message = "nobody ordered this recovery; the money is counted"
+		case received > *row.Ordered && over == 0:
+			a.Code, a.Message = CodeRecoveryTooLarge, "all receipts together are more than was ordered"
+			a.Expected, a.Actual, a.Currency = row.Ordered, projections.Ptr(received), row.Currency
+		default:
+			continue
+		}
+		b.Found(one.by, a)
 	}
 }

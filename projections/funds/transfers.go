@@ -1,8 +1,6 @@
 package funds
 
 import (
-	"fmt"
-
 	"civicledger/events/catalogue"
 	"civicledger/projections"
 )
@@ -16,44 +14,30 @@ const (
 
 // transfer books one party's word: what the sender says goes from his account
 // into transit, what the receiver says comes from there to his. What was sent
-// and never received stays in transit for everybody to see.
+// and never received stays in transit for everybody to see. One event says each
+// leg; which, is decided before.
 func (p *Projection) transfer(c *change, d *catalogue.TransferSent, kind legKind) {
-	if !p.admitted(c, d.Fund, d.Currency) {
-		return
-	}
-	key := projections.Key(d.Fund, d.Transfer)
-	if old := p.transfers.Get(key); c.applies() && old != nil && *old.leg(kind) != nil {
-		c.skip(CodeTransferDuplicate, fmt.Sprintf("entry %d said this transfer already; it is not counted again", (*old.leg(kind)).Index), d.Fund, d.Transfer)
-		return
-	}
-	m := movement{d.Fund, d.Currency, d.Date, holder(d.From), party{OutsideTransit, ""}, d.Amount}
+	from, to := c.holder(d.From), c.holder(d.To)
+	transit := party{OutsideTransit, ""}
 	if kind == legReceived {
-		m.from, m.to = party{OutsideTransit, ""}, holder(d.To)
-	}
-	p.move(c, m)
-	if !p.book(c, d.Fund) {
-		return
-	}
-	p.setLeg(c, key, d, kind)
-}
-
-func (p *Projection) setLeg(c *change, key string, d *catalogue.TransferSent, kind legKind) {
-	row := p.transfers.EditOr(key, func() *Transfer {
-		return &Transfer{Fund: d.Fund, Transfer: d.Transfer, Currency: d.Currency}
-	})
-	e := c.entry
-	if c.applies() {
-		*row.leg(kind) = &Leg{
-			Index: e.Index, From: d.From.Key(), FromName: d.From.Name, To: d.To.Key(), ToName: d.To.Name,
-			Amount: d.Amount, Date: d.Date, agency: e.Agency, eventType: e.Type(), jurisdiction: e.Jurisdiction(),
-		}
+		p.move(c, movement{d.Fund, d.Currency, d.Date, transit, to, d.Amount})
 	} else {
-		*row.leg(kind) = nil
-		c.Withdraw(e.Index, CodeTransferMismatch, "")
+		p.move(c, movement{d.Fund, d.Currency, d.Date, from, transit, d.Amount})
+	}
+	key, e := projections.Key(d.Fund, d.Transfer), c.entry
+	row := p.transfers.EditOr(key, func() *Transfer {
+		return &Transfer{Fund: d.Fund, Transfer: d.Transfer}
+	})
+	*row.leg(kind) = nil
+	if c.applies() {
+		row.Currency = d.Currency
+		*row.leg(kind) = &Leg{
+			Index: e.Index, From: from.key, FromName: from.name, To: to.key, ToName: to.name,
+			Amount: d.Amount, Date: d.Date, by: e.Speaker(),
+		}
 	}
 	if row.Sent == nil && row.Received == nil {
 		p.transfers.Delete(key)
-		return
 	}
 	p.dirtyTransfers.Add(key)
 }
@@ -76,10 +60,9 @@ func (p *Projection) compare(b *projections.Batch, key string) {
 		b.Withdraw(r.Index, CodeTransferMismatch, "")
 		return
 	}
-	b.Put(projections.Anomaly{
-		Index: r.Index, Code: CodeTransferMismatch, Type: r.eventType, Agency: r.agency, Jurisdiction: r.jurisdiction,
-		Subjects: []string{row.Fund, row.Transfer, row.Sent.From, r.To},
-		Message:  fmt.Sprintf("entry %d said another amount, sender or receiver", row.Sent.Index),
+	b.Found(r.by, projections.Anomaly{
+		Index: r.Index, Code: CodeTransferMismatch, Subjects: []string{row.Fund, row.Transfer, row.Sent.From, r.To},
+		Message: "the sender said another amount, sender or receiver", Other: &row.Sent.Index,
 		Expected: projections.Ptr(row.Sent.Amount), Actual: projections.Ptr(r.Amount), Currency: row.Currency,
 	})
 }

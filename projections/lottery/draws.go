@@ -10,8 +10,8 @@ import (
 )
 
 // merge puts the notices of a draw together: the notice itself first, then
-// supplements in the order of the log. What contradicts an earlier one is
-// noted and does not count.
+// supplements by legal date. What contradicts an earlier one is noted and does
+// not count.
 func (d *Draw) merge() {
 	slices.SortStableFunc(d.notices, func(a, b notice) int {
 		if (a.settled != nil) != (b.settled != nil) {
@@ -20,16 +20,16 @@ func (d *Draw) merge() {
 			}
 			return 1
 		}
-		return int(int64(a.index) - int64(b.index))
+		return a.Compare(b.Ref)
 	})
 	fresh := Draw{Game: d.Game, Draw: d.Draw, notices: d.notices, Stated: map[string]uint64{}}
 	for i := range fresh.notices {
 		n := &fresh.notices[i]
 		if s := n.settled; s != nil {
-			fresh.Settled = place(n.index)
+			fresh.Settled = place(n.Index)
 			fresh.DrawnOn, fresh.Red, fresh.Blue, fresh.BonusBlue = s.DrawnOn, s.Red, s.Blue, s.BonusBlue
 		} else {
-			fresh.Supplements = append(fresh.Supplements, n.index)
+			fresh.Supplements = append(fresh.Supplements, n.Index)
 		}
 		fresh.take(n)
 	}
@@ -62,7 +62,7 @@ func (d *Draw) take(n *notice) {
 func words(d *Draw, n *notice, name string, into *string, from string) {
 	if *into == "" && from != "" {
 		*into = from
-		d.Stated[name] = n.index
+		d.Stated[name] = n.Index
 	}
 }
 
@@ -71,7 +71,7 @@ func number(d *Draw, n *notice, name string, into **int64, from *int64) {
 	case from == nil:
 	case *into == nil:
 		*into = from
-		d.Stated[name] = n.index
+		d.Stated[name] = n.Index
 	case **into != *from:
 		d.conflict(n, name, *into, from)
 	}
@@ -82,7 +82,7 @@ func prizes(d *Draw, n *notice, name string, into *[]catalogue.Prize, from []cat
 	case from == nil:
 	case *into == nil:
 		*into = from
-		d.Stated[name] = n.index
+		d.Stated[name] = n.Index
 	case !slices.EqualFunc(*into, from, samePrize):
 		d.conflict(n, name, nil, nil)
 	}
@@ -93,25 +93,24 @@ func samePrize(a, b catalogue.Prize) bool {
 }
 
 func (d *Draw) conflict(n *notice, name string, expected, actual *int64) {
-	a := d.oddity(n, CodeFigureConflict, name, fmt.Sprintf("entry %d states %s otherwise, which counts", d.Stated[name], name))
-	a.Expected, a.Actual = expected, actual
+	a := d.oddity(n, CodeFigureConflict, name, "another notice states "+name+" otherwise, which counts")
+	a.Expected, a.Actual, a.Other = expected, actual, place(d.Stated[name])
 	if expected != nil {
 		a.Currency = d.Currency
 	}
 	d.odd = append(d.odd, a)
 }
 
-func (d *Draw) oddity(n *notice, code, detail, message string) projections.Anomaly {
-	return projections.Anomaly{
-		Index: n.index, Code: code, Detail: detail, Type: n.eventType, Agency: n.agency, Jurisdiction: n.jurisdiction,
-		Subjects: []string{d.Game, d.Draw}, Message: message,
-	}
+func (d *Draw) oddity(n *notice, code, detail, message string) odd {
+	return odd{n.by, projections.Anomaly{
+		Index: n.Index, Code: code, Detail: detail, Subjects: []string{d.Game, d.Draw}, Message: message,
+	}}
 }
 
 // stating returns the notice that states a figure.
 func (d *Draw) stating(name string) *notice {
 	for i := range d.notices {
-		if d.notices[i].index == d.Stated[name] {
+		if d.notices[i].Index == d.Stated[name] {
 			return &d.notices[i]
 		}
 	}
@@ -138,7 +137,7 @@ func (p *Projection) check(b *projections.Batch, d *Draw) {
 		}
 	}
 	for _, a := range d.odd {
-		b.Put(a)
+		b.Found(a.by, a.Anomaly)
 	}
 }
 

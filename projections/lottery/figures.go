@@ -1,8 +1,6 @@
 package lottery
 
 import (
-	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -21,15 +19,14 @@ func (p *Projection) figure(e *projections.Entry, kind string, f *catalogue.Welf
 	})
 	row.Statements = append(row.Statements, Statement{
 		Index: e.Index, Amount: f.Amount, StatedAmount: f.StatedAmount, StatedUnit: f.StatedUnit, Title: f.Statement, Date: f.Date,
-		agency: e.Agency, eventType: e.Type(), jurisdiction: e.Jurisdiction(),
+		ref: e.Ref(), by: e.Speaker(),
 	})
 	p.dirtyFigures.Add(key)
 }
 
-func (p *Projection) unfigure(b *projections.Batch, index uint64, key string) {
+func (p *Projection) unfigure(index uint64, key string) {
 	row := p.figures.Edit(key)
 	row.Statements = slices.DeleteFunc(row.Statements, func(s Statement) bool { return s.Index == index })
-	b.Withdraw(index, CodeFigureDiffers, "")
 	p.dirtyFigures.Add(key)
 }
 
@@ -40,9 +37,9 @@ func (p *Projection) settleFigure(b *projections.Batch, key string) {
 		p.figures.Delete(key)
 		return
 	}
-	slices.SortFunc(row.Statements, func(a, b Statement) int { return cmp.Compare(a.Index, b.Index) })
+	slices.SortFunc(row.Statements, func(a, b Statement) int { return a.ref.Compare(b.ref) })
 	first := row.Statements[0]
-	row.Amount, row.Jurisdiction, row.Differs = first.Amount, first.jurisdiction, false
+	row.Amount, row.Jurisdiction, row.Differs = first.Amount, first.by.Jurisdiction, false
 	b.Withdraw(first.Index, CodeFigureDiffers, "")
 	for _, s := range row.Statements[1:] {
 		if s.Amount == first.Amount {
@@ -50,10 +47,9 @@ func (p *Projection) settleFigure(b *projections.Batch, key string) {
 			continue
 		}
 		row.Differs = true
-		b.Put(projections.Anomaly{
-			Index: s.Index, Code: CodeFigureDiffers, Type: s.eventType, Agency: s.agency, Jurisdiction: s.jurisdiction,
-			Subjects: []string{row.Scope, row.Item},
-			Message:  fmt.Sprintf("entry %d states the same figure otherwise", first.Index),
+		b.Found(s.by, projections.Anomaly{
+			Index: s.Index, Code: CodeFigureDiffers, Subjects: []string{row.Scope, row.Item},
+			Message: "another announcement states the same figure otherwise", Other: &first.Index,
 			Expected: projections.Ptr(first.Amount), Actual: projections.Ptr(s.Amount), Currency: row.Currency,
 		})
 	}
@@ -99,6 +95,7 @@ type Game struct {
 	Pool     *int64 `json:"pool,omitzero"` // after the last draw, if stated
 	Explain  int    `json:"explain"`       // draws whose money is to be explained
 	Gaps     int    `json:"gaps"`          // numbers missing between draws of one year
+	Over     int64  `json:"over,omitzero"` // not 0: Sales is out of range
 }
 
 // Games sums up the draws of every game, game by game.
@@ -123,9 +120,7 @@ func (g *Game) add(d *Draw) {
 	g.Draws++
 	g.Last, g.Pool, g.Currency = d.Draw, d.Pool, d.Currency
 	if d.Sales != nil {
-		var s projections.Sums
-		s.Add(&g.Sales, *d.Sales)
-		s.Commit()
+		projections.Add(&g.Sales, *d.Sales, &g.Over)
 	}
 	if d.Check.State == Explain {
 		g.Explain++

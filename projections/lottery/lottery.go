@@ -12,7 +12,6 @@
 package lottery
 
 import (
-	"fmt"
 	"slices"
 
 	"civicledger/events/catalogue"
@@ -21,7 +20,6 @@ import (
 
 // Codes of anomalies.
 const (
-	CodeSettledTwice   = "draw-settled-twice"
 	CodeFigureConflict = "draw-figure-conflict"
 	CodeMoneyIdentity  = "draw-money-identity"
 	CodeFixedPrize     = "prize-fixed-tier"
@@ -29,7 +27,6 @@ const (
 )
 
 var _ = projections.Declare(map[string]projections.Title{
-	CodeSettledTwice:   {EN: "Draw settled twice", ZH: "同一期重复开奖公告"},
 	CodeFigureConflict: {EN: "Notices of a draw contradict each other", ZH: "同一期公告数据矛盾"},
 	CodeMoneyIdentity:  {EN: "Sales, prizes and pool do not add up", ZH: "销量、奖金与奖池不平（待说明）"},
 	CodeFixedPrize:     {EN: "Fixed prize differs from the rules", ZH: "固定奖金与规则不符"},
@@ -62,12 +59,12 @@ func (p *Projection) Tables() []projections.Staged {
 }
 
 // Apply implements projections.Projection.
-func (p *Projection) Apply(b *projections.Batch, e *projections.Entry) {
+func (p *Projection) Apply(_ *projections.Batch, e *projections.Entry) {
 	switch d := e.Data.(type) {
 	case *catalogue.DrawSettled:
-		p.notice(b, e, d.Game, d.Draw, notice{settled: d, figures: &d.DrawFigures})
+		p.notice(e, d.Game, d.Draw, notice{settled: d, figures: &d.DrawFigures})
 	case *catalogue.DrawSupplemented:
-		p.notice(b, e, d.Game, d.Draw, notice{figures: &d.DrawFigures})
+		p.notice(e, d.Game, d.Draw, notice{figures: &d.DrawFigures})
 	case *catalogue.WelfareFundCollected:
 		p.figure(e, Collected, &d.WelfareFundFigure, "")
 	case *catalogue.WelfareFundAllocated:
@@ -78,36 +75,26 @@ func (p *Projection) Apply(b *projections.Batch, e *projections.Entry) {
 }
 
 // Retract implements projections.Projection.
-func (p *Projection) Retract(b *projections.Batch, e *projections.Entry) {
+func (p *Projection) Retract(_ *projections.Batch, e *projections.Entry) {
 	switch d := e.Data.(type) {
 	case *catalogue.DrawSettled:
 		p.unnotice(e.Index, d.Game, d.Draw)
 	case *catalogue.DrawSupplemented:
 		p.unnotice(e.Index, d.Game, d.Draw)
 	case *catalogue.WelfareFundCollected:
-		p.unfigure(b, e.Index, figureKey(Collected, &d.WelfareFundFigure, ""))
+		p.unfigure(e.Index, figureKey(Collected, &d.WelfareFundFigure, ""))
 	case *catalogue.WelfareFundAllocated:
-		p.unfigure(b, e.Index, figureKey(Allocated, &d.WelfareFundFigure, d.To))
+		p.unfigure(e.Index, figureKey(Allocated, &d.WelfareFundFigure, d.To))
 	case *catalogue.WelfareFundSpent:
-		p.unfigure(b, e.Index, figureKey(Spent, &d.WelfareFundFigure, d.To))
+		p.unfigure(e.Index, figureKey(Spent, &d.WelfareFundFigure, d.To))
 	}
 }
 
-func (p *Projection) notice(b *projections.Batch, e *projections.Entry, game, draw string, n notice) {
+func (p *Projection) notice(e *projections.Entry, game, draw string, n notice) {
 	key := projections.Key(game, draw)
-	if old := p.draws.Get(key); n.settled != nil && old != nil && old.Settled != nil {
-		b.Skip(e, projections.Anomaly{
-			Code: CodeSettledTwice, Subjects: []string{game, draw},
-			Message: fmt.Sprintf("entry %d is the notice of this draw: supplement or correct it", *old.Settled),
-		})
-		return
-	}
-	n.index, n.agency, n.eventType, n.jurisdiction = e.Index, e.Agency, e.Type(), e.Jurisdiction()
+	n.Ref, n.by = e.Ref(), e.Speaker()
 	row := p.draws.EditOr(key, func() *Draw { return &Draw{Game: game, Draw: draw} })
 	row.notices = append(row.notices, n)
-	if n.settled != nil {
-		row.Settled = place(e.Index)
-	}
 	p.dirtyDraws.Add(key)
 }
 
@@ -116,10 +103,7 @@ func place(index uint64) *uint64 { return &index }
 func (p *Projection) unnotice(index uint64, game, draw string) {
 	key := projections.Key(game, draw)
 	row := p.draws.Edit(key)
-	row.notices = slices.DeleteFunc(row.notices, func(n notice) bool { return n.index == index })
-	if row.Settled != nil && *row.Settled == index {
-		row.Settled = nil
-	}
+	row.notices = slices.DeleteFunc(row.notices, func(n notice) bool { return n.Index == index })
 	p.dirtyDraws.Add(key)
 }
 

@@ -8,7 +8,7 @@ import (
 )
 
 // Draw is one draw as its notices state it. A figure that no notice states is
-// absent; the first notice that states one counts.
+// absent; the first notice by legal date that states one counts.
 type Draw struct {
 	Game         string            `json:"game"`
 	Draw         string            `json:"draw"`
@@ -33,7 +33,13 @@ type Draw struct {
 	Check        Check             `json:"check"`
 
 	notices []notice
-	odd     []projections.Anomaly
+	odd     []odd
+}
+
+// odd is what was found about a notice.
+type odd struct {
+	by projections.Speaker
+	projections.Anomaly
 }
 
 // Check is whether the money of a draw adds up: the share of sales for prizes,
@@ -71,10 +77,10 @@ var Explanations = map[string]projections.Title{
 
 // notice is one entry about a draw.
 type notice struct {
-	index                           uint64
-	agency, eventType, jurisdiction string
-	settled                         *catalogue.DrawSettled // nil: a supplement
-	figures                         *catalogue.DrawFigures
+	projections.Ref
+	by      projections.Speaker
+	settled *catalogue.DrawSettled // nil: a supplement
+	figures *catalogue.DrawFigures
 }
 
 // Kinds of figures.
@@ -95,7 +101,7 @@ type Figure struct {
 	To           string      `json:"to,omitzero"`
 	Currency     string      `json:"currency"`
 	Amount       int64       `json:"amount"`     // of the first statement
-	Statements   []Statement `json:"statements"` // in the order of the log
+	Statements   []Statement `json:"statements"` // by legal date
 	Differs      bool        `json:"differs"`    // statements do not agree
 }
 
@@ -108,7 +114,8 @@ type Statement struct {
 	Title        string `json:"title,omitzero"`
 	Date         string `json:"date,omitzero"`
 
-	agency, eventType, jurisdiction string
+	ref projections.Ref
+	by  projections.Speaker
 }
 
 var (

@@ -29,7 +29,7 @@ var Credit = map[string]func(*rand.Rand) any{
 	"organisation.registered.v1": func(r *rand.Rand) any {
 		i := r.IntN(2)
 		d := &catalogue.OrganisationRegistered{
-			Organisation: ident.OrgRef{Code: codes[i], Name: []string{"社团甲", "社团乙"}[i]},
+			Organisation: ident.OrgRef{Code: codes[i], Name: pick(r, []string{"社团甲", "社团乙"}[i], "基金会一", "民政局二", "财政局三")},
 			Kind:         "foundation", Registrar: ident.OrgRef{Name: "民政局"}, RegisteredOn: day(r),
 		}
 		if r.IntN(3) == 0 {

@@ -48,8 +48,8 @@ func Random(r *rand.Rand, n int, makers map[string]func(*rand.Rand) any) []Said 
 	latest := map[string]string{} // what to correct: agency and type to id
 	for i := range n {
 		s := Said{
-			Agency: pick(r, "bureau", "charity"), Type: pick(r, types...), ID: fmt.Sprintf("e%d", i),
-			Jurisdiction: pick(r, "110105", "110108"),
+			Agency: pick(r, "bureau", "charity", "street"), Type: pick(r, types...), ID: fmt.Sprintf("e%d", i),
+			Jurisdiction: pick(r, "110105", "110105", "110108", "110000", "440100"),
 		}
 		s.Data = makers[s.Type](r)
 		slot := s.Agency + s.Type
@@ -70,36 +70,29 @@ func Random(r *rand.Rand, n int, makers map[string]func(*rand.Rand) any) []Said 
 	return said
 }
 
-// Walk goes through a history by the rules for corrections: it calls see with
-// the place of each event that counts and of the one it replaces, -1 for none.
-// It is written without the runner's help, to be held against it.
-func Walk(said []Said, see func(at, replaces int)) {
-	place := map[string]int{}
-	replaced, void := map[int]bool{}, map[int]bool{}
+// Words is a history as words about facts: for each fact the places of the
+// first word and of its corrections, in the order of who said it. It follows the
+// rules for corrections without the runner's help, to be held against it.
+func Words(said []Said) [][]int {
+	place, fact := map[string]int{}, map[int]int{}
+	var facts [][]int
 	for i := range said {
 		s := &said[i]
 		place[s.Agency+" "+s.ID] = i
-		old := -1
-		if s.Corrects != "" {
-			at, ok := place[s.Agency+" "+s.Corrects]
-			if !ok || said[at].Type != s.Type || void[at] || replaced[at] {
-				void[i] = true
-				continue
-			}
-			replaced[at], old = true, at
+		if s.Corrects == "" {
+			fact[i] = len(facts)
+			facts = append(facts, []int{i})
+			continue
 		}
-		see(i, old)
+		at, known := place[s.Agency+" "+s.Corrects]
+		f, counts := fact[at]
+		if !known || !counts || said[at].Type != s.Type {
+			continue // it counts nowhere
+		}
+		fact[i] = f
+		facts[f] = append(facts[f], i)
 	}
-}
-
-// Standing is the places of what counts at the end of a history.
-func Standing(said []Said) map[int]bool {
-	standing := map[int]bool{}
-	Walk(said, func(at, replaces int) {
-		delete(standing, replaces)
-		standing[at] = true
-	})
-	return standing
+	return facts
 }
 
 func pick(r *rand.Rand, from ...string) string { return from[r.IntN(len(from))] }
@@ -112,8 +105,17 @@ var allTypes = func() []string {
 	return names
 }()
 
+// orgOf is known by its name, or now and then by its code, with the name or
+// without.
 func orgOf(r *rand.Rand, prefix string) ident.OrgRef {
-	return ident.OrgRef{Name: prefix + pick(r, "一", "二", "三")}
+	o := ident.OrgRef{Name: prefix + pick(r, "一", "二", "三")}
+	switch r.IntN(8) {
+	case 0:
+		o.Code = codes[r.IntN(2)]
+	case 1:
+		return ident.OrgRef{Code: codes[r.IntN(2)]}
+	}
+	return o
 }
 
 func day(r *rand.Rand) string { return fmt.Sprintf("2026-%02d-%02d", 1+r.IntN(3), 1+r.IntN(28)) }

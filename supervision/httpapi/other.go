@@ -11,7 +11,7 @@ type anomaliesInput struct {
 	Code    string `query:"code" maxLength:"100" doc:"Only this code: GET /v1/anomaly-codes lists them."`
 	Agency  string `query:"agency" pattern:"^[a-z0-9][a-z0-9-]{0,62}$" patternDescription:"the name of an agency: a-z, 0-9 and -" doc:"Only entries that this agency said."`
 	Subject string `query:"subject" maxLength:"256" doc:"Only what concerns this fund, organisation, draw or payment."`
-	Open    bool   `query:"open" doc:"Only what was not corrected since."`
+	Open    bool   `query:"open" doc:"Kept for older callers: what was found about an event stands no more once the event is corrected."`
 	From    uint64 `query:"from" doc:"Only entries from this index on."`
 	Order   string `query:"order" enum:"newest,oldest" default:"newest" doc:"Newest entry first, or oldest."`
 }
@@ -36,7 +36,7 @@ func (s *server) otherRoutes() {
 	ask(s, "anomalies", "/v1/anomalies", "list-anomalies", "What does not fit: leads, never verdicts, with the entry each is about",
 		func(_ context.Context, in *anomaliesInput) (*supervision.Page[supervision.Anomaly], error) {
 			page, err := s.desk.Anomalies(supervision.AnomalyQuestion{
-				Code: in.Code, Agency: in.Agency, Subject: in.Subject, Open: in.Open,
+				Code: in.Code, Agency: in.Agency, Subject: in.Subject,
 				From: in.From, Newest: in.Order == "newest", Turn: in.turn(),
 			})
 			return paged(&in.Turning, page, err)
