@@ -5,6 +5,7 @@ PKG         ?= ./...
 FUZZTIME    ?= 200000x
 RUNS        ?= 150
 SEED        ?= 1
+PAIRS       ?= 1
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFUMPT     := mvdan.cc/gofumpt@v0.12.0
 # lint tools and interop modules come from the module cache, else from the proxy, and never enter go.mod
@@ -39,8 +40,8 @@ fuzz: ## fuzz every target for FUZZTIME executions
 	while read -r pkg target; do [ -z "$$target" ] || { echo "fuzz $$pkg $$target $(FUZZTIME)"; \
 	go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$pkg" </dev/null; }; done <<<"$$targets"
 
-faults: ## run RUNS ledgers from SEED on and break everything around them
-	go run ./cmd/internal/faults -runs $(RUNS) -seed $(SEED)
+faults: ## run RUNS ledgers from SEED on, and every pair of kinds of faults PAIRS times
+	go run ./cmd/internal/faults -runs $(RUNS) -pairs $(PAIRS) -seed $(SEED)
 
 interop: ## read our log with Tessera's client and fsck (a module of its own)
 	cd ledger/tiles/interop && $(CACHED) go vet ./... && $(CACHED) go test -count=1 ./...

@@ -34,3 +34,6 @@ func (l *Ledger) Condemn(m *Mismatch) { l.condemn(m) }
 
 // Closing says whether Close was called.
 func (l *Ledger) Closing() bool { return l.ending() }
+
+// Survey reads the whole book, as a goroutine does once damage is known.
+func (l *Ledger) Survey() { l.survey() }

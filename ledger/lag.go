@@ -105,12 +105,16 @@ func (p *part) take(b *IndexBatch) {
 	for i, key := range b.Keys {
 		p.index[key] = b.From + uint64(i)
 	}
+	for _, s := range b.Begun {
+		p.index[s.Key] = s.Index
+	}
 }
 
 // merge adds the batch that follows.
 func (b *IndexBatch) merge(next *IndexBatch) {
 	b.To = next.To
 	b.Keys = append(b.Keys, next.Keys...)
+	b.Begun = append(b.Begun, next.Begun...)
 	b.Tiles = append(b.Tiles, next.Tiles...)
 	b.Subjects = append(b.Subjects, next.Subjects...)
 }
@@ -120,7 +124,7 @@ func (p *part) forget() {
 	clear(p.index)
 	clear(p.Tiles)
 	clear(p.Subjects)
-	p.Keys, p.Tiles, p.Subjects = p.Keys[:0], p.Tiles[:0], p.Subjects[:0]
+	p.Keys, p.Begun, p.Tiles, p.Subjects = p.Keys[:0], p.Begun[:0], p.Tiles[:0], p.Subjects[:0]
 }
 
 // next waits until there is enough to index, or something for long enough, and
@@ -222,7 +226,7 @@ func (l *Ledger) find(keys []chain.EventKey) (map[chain.EventKey]uint64, error) 
 	}
 	found, err := l.index.Lookup(rest)
 	if err != nil {
-		return nil, err
+		return nil, l.met(0, err)
 	}
 	for key, index := range found {
 		known[key] = index

@@ -54,6 +54,9 @@ type view struct {
 	tree       *chain.Tree
 	roster     *roster.Roster
 	checkpoint []byte
+	// lost is set by Open, read-only, where hashes went with damaged entries: then
+	// tree is not the one that was signed.
+	lost bool
 }
 
 // Ledger is the one history. All its methods may be called at once.
@@ -64,10 +67,15 @@ type Ledger struct {
 	suite    *suite.Suite
 	origin   string
 	readOnly bool
-	// unreadable is set by Open, read-only, where damage ends what is shown.
-	unreadable error
-	clock      Clock
-	log        *slog.Logger
+	clock    Clock
+	log      *slog.Logger
+
+	// damaged is what is known of wrong bytes; replaced while noting is held.
+	damaged atomic.Pointer[Damaged]
+	noting  sync.Mutex
+	// unindexed is set by Open, read-only, where entries are neither readable nor in
+	// the index: what they say is not found.
+	unindexed bool
 
 	pool    *pool
 	current atomic.Pointer[view]
@@ -115,27 +123,36 @@ func Create(cfg Config, genesis *chain.Submission) error {
 	if r.LogKey() != cfg.VerifierKey || r.Origin() != cfg.Signer.Name() {
 		return errors.New("create: the genesis entry names another origin or log key")
 	}
-	keys, _, err := genesis.EventKeys(r.Suite())
+	err := record(cfg, genesis, r, chain.NewTree(r.Suite()), chain.Head{}, recorded)
 	if err != nil {
 		return fmt.Errorf("create: %w", err)
 	}
-	c := &Commit{Recorded: recorded}
+	return nil
+}
+
+// record makes one submission durable behind head, where no sequencer runs, and
+// signs the checkpoint over it; r is the roster with it.
+func record(cfg Config, sub *chain.Submission, r *roster.Roster, tree *chain.Tree, head chain.Head, recorded int64) error {
+	keys, _, err := sub.EventKeys(r.Suite())
+	if err != nil {
+		return err
+	}
+	c := &Commit{Prev: head, Recorded: recorded}
 	var leaves []chain.Hash
-	c.Head.Size = 1
-	c.Head.Last = genesis.Seal(r.Suite(), 0, chain.Hash{}, recorded, keys, func(entry []byte, leaf chain.Hash) {
+	c.Head.Size = head.Size + uint64(len(sub.Lines))
+	c.Head.Last = sub.Seal(r.Suite(), head.Size, head.Last, recorded, keys, func(entry []byte, leaf chain.Hash) {
 		c.Entries = append(c.Entries, append([]byte(nil), entry...))
 		leaves = append(leaves, leaf)
 	})
 	if err := cfg.Store.Commit(c); err != nil {
-		return fmt.Errorf("create: %w", err)
+		return err
 	}
-	tree := chain.NewTree(r.Suite()).Grow(leaves).Tree
-	signed, err := chain.Checkpoint{Origin: r.Origin(), Size: 1, Root: tree.Root()}.Sign(cfg.Signer)
+	signed, err := chain.Checkpoint{Origin: r.Origin(), Size: c.Head.Size, Root: tree.Grow(leaves).Tree.Root()}.Sign(cfg.Signer)
 	if err != nil {
-		return fmt.Errorf("create: %w", err)
+		return err
 	}
 	if err := cfg.Store.SaveCheckpoint(signed); err != nil {
-		return fmt.Errorf("create: %w", err)
+		return err
 	}
 	return cfg.Store.Sync()
 }
@@ -161,6 +178,12 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 	}
 	if err := l.recover(ctx, cfg); err != nil {
 		return nil, fmt.Errorf("open ledger: %w", err)
+	}
+	if s, ok := l.store.(interface{ OnDamage(func(Damage)) }); ok {
+		s.OnDamage(func(d Damage) { _ = l.condemn(&Mismatch{Found: byReader, Damage: d}) })
+	}
+	if l.Damaged() != nil || (l.readOnly && cfg.Audit.Rate > 0) {
+		go l.survey()
 	}
 	if l.readOnly {
 		close(l.sequenced)
@@ -204,9 +227,8 @@ func (l *Ledger) Roster() *roster.Roster { return l.current.Load().roster }
 // it.
 func (l *Ledger) Checkpoint() []byte { return l.current.Load().checkpoint }
 
-// Unreadable returns the damage because of which a ledger opened read-only shows
-// fewer entries than its checkpoint signs, nil if it shows all.
-func (l *Ledger) Unreadable() error { return l.unreadable }
+// ReadOnly says whether the ledger was opened for reading.
+func (l *Ledger) ReadOnly() bool { return l.readOnly }
 
 // Stopped is closed when the ledger records nothing more; Err says why.
 func (l *Ledger) Stopped() <-chan struct{} { return l.stopped }
@@ -222,8 +244,14 @@ func (l *Ledger) Err() error {
 	}
 }
 
-// stop ends recording: state unknown, so nobody gets a receipt any more.
+// stop ends recording: state unknown, so nobody gets a receipt any more. Wrong
+// bytes become part of the record, whoever met them.
 func (l *Ledger) stop(cause error) {
+	if errors.Is(cause, ErrDamaged) {
+		m := mismatchOf(byStart, l.Head().Size, cause)
+		l.note(m)
+		cause = m
+	}
 	l.stopOnce.Do(func() {
 		err := ErrStopped
 		if cause != nil {

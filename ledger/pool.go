@@ -12,6 +12,7 @@ import (
 type pending struct {
 	sub       *chain.Submission
 	text      []byte // what its signature signs and its digest digests
+	digest    chain.Hash
 	keys      []chain.EventKey
 	envelopes []chain.Envelope
 	named     []Naming // by index in the submission

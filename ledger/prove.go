@@ -42,7 +42,7 @@ func (l *Ledger) Proofs(first, last uint64) iter.Seq2[*Proven, error] {
 		prover := chain.NewProver(l.suite, v.tree.Size(), v.readTile(l))
 		for c, err := range l.Commits(first) {
 			if err != nil {
-				yield(nil, fmt.Errorf("prove entries from %d: %w", first, err))
+				yield(nil, fmt.Errorf("prove entry %d: %w", first, err))
 				return
 			}
 			for ; first < c.Head.Size; first++ {
@@ -57,26 +57,29 @@ func (l *Ledger) Proofs(first, last uint64) iter.Seq2[*Proven, error] {
 
 func (l *Ledger) prove(prover *chain.Prover, signed *chain.Checkpoint, note []byte, index uint64, entry []byte) (*Proven, error) {
 	path, err := prover.Append(nil, index)
-	if err == nil {
-		err = chain.VerifyInclusion(l.suite, index, signed.Size, l.suite.Leaf(entry), path, signed.Root)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("prove entry %d: %w: %w", index, ErrDamaged, err)
+	if err := l.leads(signed, index, entry, path, err); err != nil {
+		return nil, fmt.Errorf("prove entry %d: %w", index, err)
 	}
 	proof := &chain.LogProof{Index: index, Path: path, Checkpoint: string(note)}
 	return &Proven{Entry: bytes.Clone(entry), Proof: proof}, nil
 }
 
-// signed is what the view's checkpoint says. Read from a damaged book it may
-// sign more than could be read: then no tree stands under it.
+// leads checks that a path, if it could be made, leads from an entry to the root
+// that was signed. If not, that is damage.
+func (l *Ledger) leads(signed *chain.Checkpoint, index uint64, entry []byte, path []chain.Hash, err error) error {
+	leaf := l.suite.Leaf(entry)
+	if err != nil || chain.VerifyInclusion(l.suite, index, signed.Size, leaf, path, signed.Root) == nil {
+		return err
+	}
+	m := &Mismatch{Found: byProof, Damage: Damage{First: index, Last: index, Reason: "it does not lead to the root that was signed"}}
+	if own, err := leafOf(l, l.current.Load(), index); err == nil && own == leaf {
+		m = &Mismatch{Found: byProof, Index: true, Damage: Damage{Reason: fmt.Sprintf("the hashes beside entry %d do not lead to the root that was signed; without the index directory they are made again", index)}}
+	}
+	return l.condemn(m)
+}
+
+// signed is what the view's checkpoint says.
 func (v *view) signed() (chain.Checkpoint, error) {
 	text, _, _ := bytes.Cut(v.checkpoint, []byte("\n\n"))
-	c, err := chain.ParseCheckpoint(string(text) + "\n")
-	if err != nil {
-		return c, err
-	}
-	if c.Size != v.tree.Size() {
-		return c, fmt.Errorf("%w: the checkpoint signs %d entries, %d can be read", ErrDamaged, c.Size, v.tree.Size())
-	}
-	return c, nil
+	return chain.ParseCheckpoint(string(text) + "\n")
 }

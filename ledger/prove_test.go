@@ -68,8 +68,10 @@ func TestLedger_Prove_NoticesAWrongTile(t *testing.T) {
 	r.store, r.index = r.store.(*ledgertest.Memory).Reopen(), lies
 	r.open()
 	lies.now = true
-	if _, err := r.ledger.Prove(3); !errors.Is(err, ledger.ErrDamaged) || !errors.Is(err, chain.ErrProof) {
-		t.Errorf("%v", err)
+	_, err := r.ledger.Prove(3)
+	var m *ledger.Mismatch
+	if !errors.As(err, &m) || !m.Index || !errors.As(r.ledger.Err(), &m) || r.ledger.Damaged() == nil {
+		t.Errorf("%v; the ledger says %v", err, r.ledger.Err())
 	}
 }
 

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"iter"
@@ -12,25 +11,62 @@ import (
 
 // Commits yields whole commits in order, beginning with the one that holds the
 // entry with index from, as far as they were durable and signed at the time of
-// the call. The bytes are valid until the next iteration.
-func (l *Ledger) Commits(from uint64) iter.Seq2[*Commit, error] {
-	size := l.Head().Size
+// the call. The bytes are valid until the next iteration. It ends with the first
+// entry that cannot be read as signed, which the error names; a commit is cut
+// short before an entry that only its hash gives away.
+func (l *Ledger) Commits(from uint64) iter.Seq2[*Commit, error] { return l.commits(from, false) }
+
+// commits does that, and holds every entry against its hash if it is to: else
+// only those that somebody found to be wrong.
+func (l *Ledger) commits(from uint64, all bool) iter.Seq2[*Commit, error] {
+	v := l.current.Load()
+	signed := v.leaves(l)
 	return func(yield func(*Commit, error) bool) {
-		if from >= size {
+		at := from
+		if at >= v.head.Size {
 			return
 		}
 		for c, err := range l.store.Commits(from) {
-			if err == nil && c.Prev.Size >= size {
+			if err == nil && c.Prev.Size >= v.head.Size {
 				return
 			}
-			if errors.Is(err, ErrDamaged) {
-				l.condemn(mismatchOf(byReader, from, err))
+			if err = l.met(at, err); err == nil && (all || l.Damaged() != nil) {
+				c, err = l.unharmed(c, at, signed, all)
 			}
-			if !yield(c, err) || err != nil {
+			if (c != nil && !yield(c, nil)) || (err != nil && !yield(nil, err)) || err != nil {
 				return
 			}
+			at = c.Head.Size
+		}
+		if at < v.head.Size { // only where the end of the book is gone
+			yield(nil, l.condemn(&Mismatch{Found: byReader, Damage: Damage{First: at, Last: v.head.Size - 1, Reason: "the book ends before it"}}))
 		}
 	}
+}
+
+// unharmed returns a commit as far as its entries, from one on, are what was
+// signed.
+func (l *Ledger) unharmed(c *Commit, from uint64, signed func(uint64) (chain.Hash, error), all bool) (*Commit, error) {
+	first := max(from, c.Prev.Size)
+	for index := first; index < c.Head.Size; index++ {
+		m := l.Damaged().at(index)
+		if m == nil && !all {
+			continue
+		}
+		leaf, err := signed(index)
+		if (err == nil && leaf == l.suite.Leaf(c.Entries[index-c.Prev.Size])) || (err != nil && m == nil) {
+			continue
+		}
+		w := walk{found: bySurvey}
+		err = l.condemn(mismatchOf(bySurvey, index, w.mismatch(l, index, "its hash is not the one of the signed tree")))
+		if index == first {
+			return nil, err
+		}
+		cut := *c
+		cut.Head, cut.Entries = chain.Head{Size: index}, c.Entries[:index-c.Prev.Size]
+		return &cut, err
+	}
+	return c, nil
 }
 
 // Grown returns a channel that is closed once Head().Size is greater than
@@ -71,13 +107,14 @@ func (l *Ledger) Find(key chain.EventKey) (index uint64, ok bool, err error) {
 }
 
 // Timeline returns up to limit indexes of entries that name the subject token
-// anywhere in their line, ascending, beginning at from.
+// anywhere in their line, ascending, beginning at from. The error wraps
+// ErrDamaged, beside what was found, where an entry that is lost may name it too.
 func (l *Ledger) Timeline(subject string, from uint64, limit int) ([]uint64, error) {
 	// What moves from the lag to the index meanwhile is seen twice, not missed.
 	recent := l.lag.timeline(subject, from)
 	at, err := l.index.Timeline(subject, from, limit)
 	if err != nil {
-		return nil, fmt.Errorf("timeline: %w", err)
+		return nil, fmt.Errorf("timeline: %w", l.met(0, err))
 	}
 	at = append(at, recent...)
 	slices.Sort(at)
@@ -85,6 +122,9 @@ func (l *Ledger) Timeline(subject string, from uint64, limit int) ([]uint64, err
 	size := l.Head().Size
 	for len(at) > 0 && at[len(at)-1] >= size {
 		at = at[:len(at)-1]
+	}
+	if l.unindexed {
+		return at[:min(len(at), limit)], l.Damaged()
 	}
 	return at[:min(len(at), limit)], nil
 }
@@ -95,7 +135,8 @@ func (l *Ledger) Tile(level int, n uint64, width int) ([]chain.Hash, error) {
 }
 
 // readTile reads tiles of the tree of v: full ones from the index or what it
-// lacks yet, the right edge from the tree itself.
+// lacks yet, the right edge from the tree itself. Of a tree that is not the one
+// that was signed only the index has hashes.
 func (v *view) readTile(l *Ledger) func(level int, n uint64, width int) ([]chain.Hash, error) {
 	return func(level int, n uint64, width int) ([]chain.Hash, error) {
 		if level < 0 || level > 7 || width < 1 || width > chain.TileWidth {
@@ -105,13 +146,17 @@ func (v *view) readTile(l *Ledger) func(level int, n uint64, width int) ([]chain
 		if n >= 1<<55 || n*chain.TileWidth+uint64(width) > have {
 			return nil, fmt.Errorf("tile %d/%d of width %d: %w", level, n, width, ErrNotThere)
 		}
-		if n == have/chain.TileWidth {
+		if n == have/chain.TileWidth && !v.lost {
 			return v.tree.Partial(level)[:width], nil
 		}
-		if hashes := l.lag.tile(level, n); hashes != nil {
+		if hashes := l.lag.tile(level, n); hashes != nil && !v.lost {
 			return hashes[:width], nil
 		}
 		hashes, err := l.index.Tile(level, n)
+		err = l.met(0, err)
+		if err != nil && v.lost {
+			err = fmt.Errorf("its hashes are lost with entries: %w", l.Damaged())
+		}
 		if err != nil {
 			return nil, fmt.Errorf("tile %d/%d: %w", level, n, err)
 		}

@@ -9,6 +9,7 @@ import (
 
 	"civicledger/ledger/chain"
 	"civicledger/ledger/roster"
+	"civicledger/ledger/suite"
 )
 
 // recovery brings the sequencer's state up to what the store holds. It reads
@@ -22,7 +23,6 @@ type recovery struct {
 	indexed    uint64 // entries the index has
 	batch      *IndexBatch
 	lagging    bool // what the index lacks goes to the lag, not to the index
-	begun      bool // tree and roster are those up to from
 	progress   func(done, total uint64)
 }
 
@@ -45,13 +45,13 @@ func (l *Ledger) recover(ctx context.Context, cfg Config) error {
 		return fmt.Errorf("the index holds %d entries, the book only %d: the book is not the one that was signed; put back the newest copy of it", r.indexed, head.Size)
 	}
 	if l.readOnly {
-		// Less than the checkpoint signs where the end is damaged.
-		r.until, r.indexed = min(checkpoint.Size, head.Size), min(r.indexed, head.Size)
+		r.until = checkpoint.Size
 		l.lag.close() // it keeps all that the index lacks, without bound
-		if err := r.runBeforeDamage(ctx); err != nil {
+		if err := r.run(ctx); err != nil {
 			return err
 		}
-		l.current.Store(&view{head: l.seq.head, tree: l.seq.tree, roster: l.seq.roster, checkpoint: stored})
+		lost := l.seq.tree.Root() != checkpoint.Root
+		l.current.Store(&view{head: l.seq.head, tree: l.seq.tree, roster: l.seq.roster, checkpoint: stored, lost: lost})
 		return nil
 	}
 	if err := r.run(ctx); err != nil {
@@ -85,29 +85,6 @@ func (l *Ledger) storedCheckpoint(verifier note.Verifier, head chain.Head) ([]by
 	return stored, c, nil
 }
 
-// runBeforeDamage reads what stands before the first damage, for a ledger that
-// is only read: the book may end before its checkpoint and before the index.
-func (r *recovery) runBeforeDamage(ctx context.Context) error {
-	l := r.l
-	err := r.run(ctx)
-	if errors.Is(err, ErrDamaged) && !r.begun {
-		// The damage lies before where the index has everything, or where the
-		// roster is listed from: what stands is read from the beginning.
-		r.indexed, l.seq = 0, sequencer{stored: l.seq.stored}
-		err = r.run(ctx)
-	}
-	size := l.seq.head.Size
-	if err == nil && size < r.checkpoint.Size {
-		err = fmt.Errorf("%w: it ends at %d", ErrDamaged, size)
-	}
-	if errors.Is(err, ErrDamaged) && size > 0 {
-		l.log.Warn("reading only what stands before the damage", "entries", size, "of", r.checkpoint.Size, "cause", err)
-		l.unreadable = err
-		return nil
-	}
-	return err
-}
-
 func (r *recovery) run(ctx context.Context) error {
 	l := r.l
 	r.from = min(r.indexed, r.checkpoint.Size) &^ (chain.TileWidth - 1)
@@ -117,23 +94,11 @@ func (r *recovery) run(ctx context.Context) error {
 	if err := r.begin(); err != nil {
 		return err
 	}
-	r.begun = true
-	for c, err := range l.store.Commits(r.from) {
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err != nil {
-			return err
-		}
-		if l.seq.head.Size >= r.until {
-			break
-		}
-		if err := r.replay(c); err != nil {
-			return fmt.Errorf("replay commit at %d: %w", c.Prev.Size, err)
-		}
-		if r.progress != nil {
-			r.progress(l.seq.head.Size, r.until)
-		}
+	if l.readOnly {
+		return r.around(ctx)
+	}
+	if err := r.takeFrom(ctx, r.from); err != nil {
+		return err
 	}
 	if l.seq.head.Size != r.until {
 		return fmt.Errorf("%w: it ends at %d, its head is %d", ErrDamaged, l.seq.head.Size, r.until)
@@ -141,23 +106,57 @@ func (r *recovery) run(ctx context.Context) error {
 	return r.flush()
 }
 
+// takeFrom takes commits over, up to the last or one that is not as it must be.
+func (r *recovery) takeFrom(ctx context.Context, from uint64) error {
+	l := r.l
+	for c, err := range l.store.Commits(from) {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil || l.seq.head.Size >= r.until {
+			return err
+		}
+		if l.readOnly {
+			r.pass(c.Prev)
+		}
+		if err := r.replay(c); err != nil {
+			if l.readOnly {
+				r.pass(c.Head)
+			}
+			return fmt.Errorf("replay commit at %d: %w", c.Prev.Size, err)
+		}
+		if r.progress != nil {
+			r.progress(l.seq.head.Size, r.until)
+		}
+	}
+	return nil
+}
+
 // begin loads the tree up to from and the roster up to the commit that holds
 // from.
 func (r *recovery) begin() error {
 	l := r.l
-	var base chain.Head
+	base := chain.Head{Size: r.from}
 	for c, err := range l.store.Commits(r.from) {
-		if err != nil {
+		if err == nil {
+			base = c.Prev
+		} else if !l.readOnly {
 			return err
 		}
-		base = c.Prev
 		break
 	}
 	l.seq.head, l.seq.roster = base, roster.New()
-	if err := r.genesis(); err != nil {
+	l.suite, l.origin = suite.Default(), r.checkpoint.Origin // where entry 0 is gone
+	if err := r.noted(0, r.genesis()); err != nil {
 		return err
 	}
 	tree, err := chain.LoadTree(l.suite, r.from, l.index.Tile)
+	if err != nil && l.readOnly && r.from > 0 {
+		l.log.Warn("reading without the index", "cause", err)
+		_ = l.index.Close()
+		l.index, r.indexed, r.from = NoIndex{}, 0, 0
+		return r.begin()
+	}
 	if err != nil {
 		return fmt.Errorf("%w: delete the index directory to have it rebuilt", err)
 	}
@@ -165,7 +164,7 @@ func (r *recovery) begin() error {
 	if base.Size == 0 {
 		return nil
 	}
-	return r.foldRoster(base.Size)
+	return r.noted(base.Size, r.foldRoster(base.Size))
 }
 
 // genesis learns suite and origin from entry 0.
@@ -284,16 +283,17 @@ func (r *recovery) replay(c *Commit) error {
 	if c.Head.Size != c.Prev.Size+uint64(len(c.Entries)) || c.Head.Last != leaves[len(leaves)-1] || c.Recorded < l.seq.recorded {
 		return fmt.Errorf("%w: its head is not that of its entries", ErrDamaged)
 	}
-	if err := r.submissions(c); err != nil {
+	begun, err := r.submissions(c)
+	if err != nil && !r.holed() {
 		return err
 	}
 	skip := min(max(l.seq.tree.Size(), c.Prev.Size)-c.Prev.Size, uint64(len(leaves)))
 	growth := l.seq.tree.Grow(leaves[skip:])
 	l.seq.head, l.seq.tree, l.seq.recorded = c.Head, growth.Tree, c.Recorded
-	if c.Head.Size == r.checkpoint.Size && growth.Tree.Root() != r.checkpoint.Root {
+	if c.Head.Size == r.checkpoint.Size && growth.Tree.Root() != r.checkpoint.Root && !r.holed() {
 		return fmt.Errorf("%w: the first %d entries are not those that the checkpoint signs", ErrDamaged, r.checkpoint.Size)
 	}
-	return r.toIndex(c, keys, growth.Full)
+	return r.toIndex(c, keys, begun, growth.Full)
 }
 
 // entries parses and hashes the entries of a commit and follows their links.
@@ -316,12 +316,14 @@ func (r *recovery) entries(c *Commit) ([]chain.EventKey, []chain.Hash, error) {
 }
 
 // submissions judges those of a commit that matter now: the operator's always,
-// the others where nothing was signed over them yet.
-func (r *recovery) submissions(c *Commit) error {
+// the others where nothing was signed over them yet. It returns where they begin,
+// if the index lacks them.
+func (r *recovery) submissions(c *Commit) (begun []Begun, err error) {
 	signed := c.Head.Size <= r.checkpoint.Size
 	for i := 0; i < len(c.Entries); {
 		index := c.Prev.Size + uint64(i)
-		if signed && index > 0 && !isOperators(c.Entries[i]) {
+		judged := !signed || index == 0 || isOperators(c.Entries[i])
+		if !judged && c.Head.Size <= r.indexed {
 			i++
 			continue
 		}
@@ -330,27 +332,30 @@ func (r *recovery) submissions(c *Commit) error {
 			err = fmt.Errorf("a commit begins with position %d", position)
 		}
 		if err != nil {
-			return fmt.Errorf("%w: %w", ErrDamaged, err)
+			return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 		}
 		if !signed && index > 0 {
 			if refusal := r.l.seq.roster.CheckSignature(sub); refusal != nil {
-				return fmt.Errorf("%w: submission at %d: %w", ErrDamaged, index, refusal)
+				return nil, fmt.Errorf("%w: submission at %d: %w", ErrDamaged, index, refusal)
 			}
 		}
-		if err := r.judge(sub, index, c.Recorded); err != nil {
-			return fmt.Errorf("submission at %d: %w", index, err)
+		if judged {
+			if err := r.judge(sub, index, c.Recorded); err != nil {
+				return nil, fmt.Errorf("submission at %d: %w", index, err)
+			}
 		}
+		begun = append(begun, Begun{chain.SubmissionKey(sub.Digest(r.l.suite, r.l.origin)), index})
 		i += len(sub.Lines)
 	}
-	return nil
+	return begun, nil
 }
 
 // toIndex adds what the index lacks of a commit.
-func (r *recovery) toIndex(c *Commit, keys []chain.EventKey, full []chain.Tile) error {
+func (r *recovery) toIndex(c *Commit, keys []chain.EventKey, begun []Begun, full []chain.Tile) error {
 	if c.Head.Size <= r.indexed {
 		return nil
 	}
-	b := &IndexBatch{From: c.Prev.Size, To: c.Head.Size, Keys: keys, Tiles: full, Subjects: subjectsOf(c)}
+	b := &IndexBatch{From: c.Prev.Size, To: c.Head.Size, Keys: keys, Begun: begun, Tiles: full, Subjects: subjectsOf(c)}
 	if r.lagging {
 		r.l.lag.add(b)
 		r.l.audit.wrote(c)

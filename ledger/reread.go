@@ -3,7 +3,6 @@ package ledger
 import (
 	"bytes"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"strconv"
 	"sync/atomic"
@@ -23,14 +22,6 @@ type walk struct {
 func (w *walk) move(head chain.Head, tree *chain.Tree) {
 	w.head, w.tree = head, tree
 	w.position.Store(head.Size)
-}
-
-// mustName gives an error about wrong bytes the name of the walk.
-func mustName(w *walk, err error) error {
-	if errors.Is(err, ErrDamaged) {
-		return mismatchOf(w.found, w.head.Size, err)
-	}
-	return fmt.Errorf("%s at entry %d: %w", w.found, w.head.Size, err)
 }
 
 // check hashes the entries of a commit again, follows their links, and returns
@@ -92,12 +83,22 @@ type Locator interface {
 }
 
 // leafOf returns the hash of an entry by the tree that was signed.
-func leafOf(l *Ledger, v *view, index uint64) (chain.Hash, error) {
-	hashes, err := v.readTile(l)(0, index/chain.TileWidth, int(index%chain.TileWidth)+1)
-	if err != nil {
-		return chain.Hash{}, err
+func leafOf(l *Ledger, v *view, index uint64) (chain.Hash, error) { return v.leaves(l)(index) }
+
+// leaves does that for many; it keeps the tile that it read last.
+func (v *view) leaves(l *Ledger) func(index uint64) (chain.Hash, error) {
+	var tile []chain.Hash
+	var first uint64
+	return func(index uint64) (leaf chain.Hash, err error) {
+		if index < first || index >= first+uint64(len(tile)) {
+			first = index &^ (chain.TileWidth - 1)
+			width := min(chain.TileWidth, v.tree.Size()-min(first, v.tree.Size()))
+			if tile, err = v.readTile(l)(0, first/chain.TileWidth, int(width)); err != nil {
+				return leaf, err
+			}
+		}
+		return tile[index-first], nil
 	}
-	return hashes[index%chain.TileWidth], nil
 }
 
 // compareTiles compares tiles of the entries as they were read with those that
@@ -131,11 +132,11 @@ func (w *walk) compare(l *Ledger, v *view) error {
 		}
 		return w.mismatch(l, v.head.Size-1, "it is not the one that was signed")
 	}
-	signed, err := signedRoot(v.checkpoint)
+	signed, err := v.signed()
 	if err != nil {
 		return err
 	}
-	if w.tree.Root() == signed {
+	if w.tree.Root() == signed.Root {
 		return nil
 	}
 	return w.mismatch(l, w.differs(l, v), fmt.Sprintf("the root of the %d entries is not the one that was signed", v.head.Size))
@@ -151,11 +152,4 @@ func (w *walk) differs(l *Ledger, v *view) uint64 {
 		}
 	}
 	return v.head.Size - 1
-}
-
-// signedRoot reads the root from a signed checkpoint of our own.
-func signedRoot(note []byte) (chain.Hash, error) {
-	text, _, _ := bytes.Cut(note, []byte("\n\n"))
-	c, err := chain.ParseCheckpoint(string(text) + "\n")
-	return c.Root, err
 }

@@ -42,6 +42,7 @@ type batch struct {
 	ends   []int        // of each in arena
 	leaves []chain.Hash // the growth of the tree keeps them
 	keys   []chain.EventKey
+	begun  []Begun
 	named  []Naming
 	seen   map[chain.EventKey]struct{} // keys
 	roster *roster.Roster
@@ -189,7 +190,7 @@ func (s *sequencer) reuse(b *batch) {
 	clear(b.sealed)
 	clear(b.named)
 	*b = batch{
-		arena: b.arena[:0], ends: b.ends[:0], keys: b.keys[:0], named: b.named[:0],
+		arena: b.arena[:0], ends: b.ends[:0], keys: b.keys[:0], begun: b.begun[:0], named: b.named[:0],
 		seen: b.seen, sealed: b.sealed[:0], commit: Commit{Entries: b.commit.Entries[:0]},
 	}
 	s.spare = append(s.spare, b)
@@ -338,6 +339,9 @@ func (l *Ledger) admitRepeated(p *pending, places []place) error {
 		return fmt.Errorf("compare with what is on the log: %w", err)
 	}
 	r, err := l.repeatedReceipt(l.current.Load(), first, p)
+	if errors.Is(err, ErrDamaged) {
+		return err
+	}
 	p.settle(r, err)
 	return nil
 }
@@ -357,6 +361,7 @@ func (b *batch) add(l *Ledger, p *pending) {
 		b.seen[key] = struct{}{}
 	}
 	b.keys = append(b.keys, p.keys...)
+	b.begun = append(b.begun, Begun{chain.SubmissionKey(p.digest), first})
 	for _, n := range p.named {
 		b.named = append(b.named, Naming{n.Subject, first + n.Index})
 	}
@@ -443,7 +448,9 @@ func (l *Ledger) publish(b *batch) (*chain.Growth, error) {
 	growth := l.seq.tree.Grow(b.leaves)
 	l.seq.head, l.seq.tree, l.seq.roster, l.seq.recorded = b.commit.Head, growth.Tree, b.roster, b.commit.Recorded
 	// Keys and tiles are readable from here before the index has them.
-	l.lag.add(&IndexBatch{From: b.commit.Prev.Size, To: b.commit.Head.Size, Keys: b.keys, Tiles: growth.Full, Subjects: b.named})
+	l.lag.add(&IndexBatch{
+		From: b.commit.Prev.Size, To: b.commit.Head.Size, Keys: b.keys, Begun: b.begun, Tiles: growth.Full, Subjects: b.named,
+	})
 	l.audit.wrote(&b.commit)
 	return growth, l.show()
 }

@@ -24,6 +24,15 @@ var (
 	ErrClosed = errors.New("closed")
 )
 
+// ErrIndex is wrapped by errors of an Index whose files are not what was
+// written. It is one of ErrDamaged; no entry is wrong.
+var ErrIndex error = indexDamaged{}
+
+type indexDamaged struct{}
+
+func (indexDamaged) Error() string { return "the index is damaged" }
+func (indexDamaged) Unwrap() error { return ErrDamaged }
+
 // Damage names entries that can no longer be read as written.
 type Damage struct {
 	First, Last uint64 // indexes; Last is the best known bound
@@ -57,7 +66,8 @@ type Store interface {
 	// the entry with index from, up to the head at the time of the call. The
 	// bytes are valid until the next iteration. Every checksum is checked; the
 	// iteration ends with the first error, which wraps ErrDamaged where bytes
-	// are wrong.
+	// are wrong. Damage that lies before from is passed; a Store with
+	// OnDamage(func(Damage)) tells of it.
 	Commits(from uint64) iter.Seq2[*Commit, error]
 	// Checkpoint returns the newest stored checkpoint, nil if there is none.
 	Checkpoint() ([]byte, error)
@@ -74,6 +84,7 @@ type Store interface {
 type IndexBatch struct {
 	From, To uint64           // entries [From, To); From is the Index's position
 	Keys     []chain.EventKey // one for each entry
+	Begun    []Begun          // where submissions begin, by ascending index
 	Subjects []Naming         // by ascending index; of one entry each subject once
 	Tiles    []chain.Tile     // that became full; of level 0 all that the entries fill, in order
 }
@@ -84,12 +95,19 @@ type Naming struct {
 	Index   uint64
 }
 
+// Begun says that a submission begins at an entry.
+type Begun struct {
+	Key   chain.EventKey // see chain.SubmissionKey
+	Index uint64
+}
+
 // Index keeps what can be rebuilt from the Store. Its methods may be called
 // at once, Apply by one caller only.
 type Index interface {
 	// Position is the number of entries whose batch is applied and readable.
 	Position() uint64
-	// Lookup returns the index of the entry for each key that is known.
+	// Lookup returns the index of the entry for each key that is known: of an
+	// event, or of the submission that begins there.
 	Lookup(keys []chain.EventKey) (map[chain.EventKey]uint64, error)
 	// Timeline returns up to limit indexes of entries that name the subject,
 	// ascending, beginning at from.

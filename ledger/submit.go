@@ -74,8 +74,9 @@ func (l *Ledger) examine(sub *chain.Submission) (*pending, error) {
 	for _, line := range sub.Lines {
 		size += len(line) + 1
 	}
+	text := sub.SignedText(l.suite, l.origin)
 	return &pending{
-		sub: sub, text: sub.SignedText(l.suite, l.origin), keys: keys, envelopes: envelopes,
+		sub: sub, text: text, digest: l.suite.Sum(text), keys: keys, envelopes: envelopes,
 		named:  subjectsIn(sub),
 		sealed: chain.SealedBound(len(sub.Lines), size),
 		done:   make(chan struct{}),
@@ -147,13 +148,18 @@ func (l *Ledger) judgeRepeated(p *pending, places []place) (uint64, error) {
 // repeatedReceipt makes the receipt of a submission that is on the log since
 // an earlier commit.
 func (l *Ledger) repeatedReceipt(v *view, first uint64, p *pending) (*chain.Receipt, error) {
-	h, _, err := (&reader{l: l}).entry(first)
+	stored := reader{l: l}
+	h, _, err := stored.entry(first)
+	if err != nil {
+		return nil, err
+	}
+	signed, err := v.signed()
 	if err != nil {
 		return nil, err
 	}
 	last := first + uint64(len(p.sub.Lines)) - 1
 	path, err := chain.InclusionPath(l.suite, last, v.tree.Size(), chain.NodeOfTiles(l.suite, v.readTile(l)))
-	if err != nil {
+	if err := l.leads(&signed, last, stored.entries[last-stored.first], path, err); err != nil {
 		return nil, err
 	}
 	r := l.newReceipt(v, p, first, h.Prev, h.Recorded)
@@ -165,7 +171,7 @@ func (l *Ledger) repeatedReceipt(v *view, first uint64, p *pending) (*chain.Rece
 func (l *Ledger) newReceipt(v *view, p *pending, first uint64, prev chain.Hash, recorded int64) *chain.Receipt {
 	sub := p.sub
 	return &chain.Receipt{
-		Origin: l.origin, Suite: l.suite.Name(), Submission: l.suite.Sum(p.text),
+		Origin: l.origin, Suite: l.suite.Name(), Submission: p.digest,
 		Agency: sub.Agency, KeyID: sub.KeyID, Signature: sub.Signature,
 		First: first, Count: len(sub.Lines), Recorded: recorded, Prev: prev,
 		Checkpoint: string(v.checkpoint),
@@ -190,7 +196,7 @@ func (r *reader) entry(index uint64) (chain.Header, []byte, error) {
 }
 
 func (r *reader) load(index uint64) error {
-	for c, err := range r.l.store.Commits(index) {
+	for c, err := range r.l.Commits(index) {
 		if err != nil {
 			return err
 		}

@@ -91,6 +91,7 @@ var decoders = map[string]func(*events.Event) (any, error){
 	"subsidy.approved.v1":                    as[catalogue.SubsidyApproved],
 	"subsidy.terminated.v1":                  as[catalogue.SubsidyTerminated],
 	"subsidy.paid.v1":                        as[catalogue.SubsidyPaid],
+	"subsidy.cancelled.v1":                   as[catalogue.SubsidyCancelled],
 	"subsidy.returned.v1":                    as[catalogue.SubsidyReturned],
 	"recovery.ordered.v1":                    as[catalogue.RecoveryOrdered],
 	"recovery.received.v1":                   as[catalogue.RecoveryReceived],
@@ -98,7 +99,9 @@ var decoders = map[string]func(*events.Event) (any, error){
 	"person.died.v1":                         as[catalogue.PersonDied],
 	"charity.campaign.opened.v1":             as[catalogue.CampaignOpened],
 	"charity.donation.received.v1":           as[catalogue.DonationReceived],
+	"charity.donation.returned.v1":           as[catalogue.DonationReturned],
 	"charity.donation.spent.v1":              as[catalogue.DonationSpent],
+	"charity.spending.refunded.v1":           as[catalogue.SpendingRefunded],
 	"charity.goods.issued.v1":                as[catalogue.GoodsIssued],
 	"charity.disclosure.published.v1":        as[catalogue.DisclosurePublished],
 	"account.balance.stated.v1":              as[catalogue.BalanceStated],
@@ -125,4 +128,5 @@ var decoders = map[string]func(*events.Event) (any, error){
 	"operator.key.rotated.v1":                as[catalogue.OperatorKeyRotated],
 	"log.key.rotated.v1":                     as[catalogue.LogKeyRotated],
 	"day.closed.v1":                          as[catalogue.DayClosed],
+	"log.cut.accepted.v1":                    as[catalogue.LogCutAccepted],
 }

@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -130,7 +131,8 @@ func (r *Runner) CatchUp(ctx context.Context) error {
 	in := intake{log: r.log}
 	for c, err := range r.log.Commits(r.asOf.Size) {
 		if err != nil {
-			return fmt.Errorf("read the log from %d: %w", r.asOf.Size, err)
+			err = fmt.Errorf("read the log from %d: %w", max(in.size, r.asOf.Size), err)
+			return errors.Join(r.fold(&in), err) // what stands before it is in the tables
 		}
 		in.take(c, r.asOf.Size)
 		if len(in.raw) < r.limit {

@@ -33,7 +33,7 @@ func (d *Desk) Agency(name string) (*Answer[Agency], error) {
 	v := d.tables.View()
 	row := agencies.From(v).Agency(name)
 	if row == nil {
-		return nil, &NotFound{What: "agency", Key: name, Cure: "GET /v1/agencies lists them; civicledger enrol makes one"}
+		return nil, d.asOf(v).missing(&NotFound{What: "agency", Key: name, Cure: "GET /v1/agencies lists them; civicledger enrol makes one"})
 	}
 	return &Answer[Agency]{AsOf: d.asOf(v), Item: agency(v, row)}, nil
 }

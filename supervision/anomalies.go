@@ -80,7 +80,7 @@ func (d *Desk) AnomalyCodes() (*Page[AnomalyCount], error) {
 	for _, code := range slices.Sorted(maps.Keys(projections.Titles)) {
 		page.Items = append(page.Items, AnomalyCount{Code: code, Title: titleOf(code), Count: counts[code]})
 	}
-	return page, nil
+	return page, page.AsOf.whole()
 }
 
 func titleOf(code string) Title {

@@ -1,17 +1,46 @@
 package supervision
 
 import (
+	"fmt"
 	"time"
 
 	"civicledger/events/money"
+	"civicledger/ledger"
 )
 
 // AsOf says what an answer rests on.
 type AsOf struct {
-	Index      uint64 `json:"index" doc:"The last entry the answer rests on: it covers the entries 0 to index, all of them and no other."`
-	Size       uint64 `json:"size" doc:"How many entries that is: index+1, or 0 where nothing is applied yet."`
-	Recorded   string `json:"recorded,omitzero" format:"date-time" doc:"When the last of these entries was recorded. Absent where there is none, or it cannot be read."`
-	Checkpoint string `json:"checkpoint" doc:"A signed checkpoint of the log (C2SP tlog-checkpoint, a signed note) that covers these entries."`
+	Index      uint64   `json:"index" doc:"The last entry the answer rests on: it covers the entries 0 to index, all of them and no other."`
+	Size       uint64   `json:"size" doc:"How many entries that is: index+1, or 0 where nothing is applied yet."`
+	Recorded   string   `json:"recorded,omitzero" format:"date-time" doc:"When the last of these entries was recorded. Absent where there is none, or it cannot be read."`
+	Checkpoint string   `json:"checkpoint" doc:"A signed checkpoint of the log (C2SP tlog-checkpoint, a signed note) that covers these entries."`
+	Damaged    *Damaged `json:"damaged,omitzero" doc:"Present once some of the log is known not to be what was signed."`
+}
+
+// Damaged says what of the log is not as it was signed, in every answer.
+type Damaged struct {
+	First      *uint64 `json:"first,omitzero" doc:"The first entry that cannot be read as it was signed. Absent where only the index is damaged."`
+	Last       *uint64 `json:"last,omitzero" doc:"The last such entry."`
+	Standing   uint64  `json:"standing" doc:"How many of the entries that the checkpoint signs stand, before the damage and behind it: GET /v1/entries/{index} gives each, and its proof."`
+	Incomplete bool    `json:"incomplete,omitzero" doc:"Entries that cannot be read, or stand behind those, are not in this answer: a list may be short, a sum may lack some."`
+	Cause      string  `json:"cause" doc:"Who found what, in which file. /v1/status lists every place."`
+}
+
+// whole returns an error where an answer rests on a part of the log only,
+// because of damage: then that nothing is found says nothing.
+func (a *AsOf) whole() error {
+	if a.Damaged == nil || !a.Damaged.Incomplete {
+		return nil
+	}
+	return fmt.Errorf("this cannot be answered: entries are missing from what the answer would rest on: %w: %s", ledger.ErrDamaged, a.Damaged.Cause)
+}
+
+// missing is why a thing is not found.
+func (a AsOf) missing(n *NotFound) error {
+	if err := a.whole(); err != nil {
+		return err
+	}
+	return n
 }
 
 // Page is one page of a list, in an order that does not change while the log
@@ -20,6 +49,15 @@ type Page[T any] struct {
 	AsOf  AsOf   `json:"asOf" doc:"What this page rests on. Later pages may rest on more."`
 	Items []T    `json:"items"`
 	Next  string `json:"next,omitzero" doc:"Give it as cursor to get the next page. Absent on the last page."`
+}
+
+// said returns the page, unless it would say that there is nothing and cannot
+// know.
+func (p *Page[T]) said() (*Page[T], error) {
+	if err := p.AsOf.whole(); err != nil && len(p.Items) == 0 && p.Next == "" {
+		return nil, err
+	}
+	return p, nil
 }
 
 // Answer is an answer about one thing.

@@ -109,7 +109,7 @@ func (d *Desk) Donations(who, currency string, turn Turn) (*Page[Donations], err
 	v := d.tables.View()
 	say := func(o *charity.Organisation) Donations { return donations(v, o) }
 	if who != "" && turn.After == "" {
-		if row, err := charityRow(v, who); err == nil {
+		if row, err := d.charityRow(v, who); err == nil {
 			return &Page[Donations]{AsOf: d.asOf(v), Items: []Donations{say(row)}}, nil
 		}
 	}
@@ -120,20 +120,20 @@ func (d *Desk) Donations(who, currency string, turn Turn) (*Page[Donations], err
 }
 
 // charityRow returns an organisation under which donations are filed.
-func charityRow(v *projections.View, who string) (*charity.Organisation, error) {
+func (d *Desk) charityRow(v *projections.View, who string) (*charity.Organisation, error) {
 	for _, key := range v.Keys(who) {
 		if row := charity.From(v).Organisation(key); row != nil {
 			return row, nil
 		}
 	}
-	return nil, &NotFound{What: "donations of", Key: who, Cure: "GET /v1/donations lists organisations that have some"}
+	return nil, d.asOf(v).missing(&NotFound{What: "donations of", Key: who, Cure: "GET /v1/donations lists organisations that have some"})
 }
 
 // DonationsOf returns what one organisation received and spent, by its code,
 // its key or a name.
 func (d *Desk) DonationsOf(key string) (*Answer[DonationsDetail], error) {
 	v := d.tables.View()
-	row, err := charityRow(v, key)
+	row, err := d.charityRow(v, key)
 	if err != nil {
 		return nil, err
 	}
@@ -191,7 +191,7 @@ func (d *Desk) DonationDisclosures(key string, differs bool, turn Turn) (*Page[D
 // ofCharity is a page of one of a charity's lists.
 func ofCharity[R, T any](d *Desk, key string, turn Turn, say func(*R) T, list func(charity.Reader, string, projections.Page) (projections.Rows[R], error)) (*Page[T], error) {
 	v := d.tables.View()
-	row, err := charityRow(v, key)
+	row, err := d.charityRow(v, key)
 	if err != nil {
 		return nil, err
 	}

@@ -29,8 +29,16 @@ type Log interface {
 	// Prove returns an entry with its proof for the newest checkpoint; the error
 	// wraps ledger.ErrNotThere where there is none.
 	Prove(index uint64) (*ledger.Proven, error)
+	// Receipt makes the receipt of a recorded submission again; the error wraps
+	// ledger.ErrNotThere where there is none.
+	Receipt(digest chain.Hash) (*chain.Receipt, error)
 	// Err is why the ledger stopped by itself, nil while it runs.
 	Err() error
+	// Damaged is what of the log is known not to be what was signed; nil if nothing
+	// is.
+	Damaged() *ledger.Damaged
+	// ReadOnly says whether the ledger was opened for reading.
+	ReadOnly() bool
 	// Full is why nothing is taken in for want of room on the disk, nil while there
 	// is room.
 	Full() error
@@ -56,7 +64,6 @@ type Desk struct {
 	tables Tables
 	began  uint64 // entries that were on the log when the Desk opened
 	newest atomic.Pointer[newest]
-	end    atomic.Pointer[error] // why the tables follow no further
 }
 
 // newest remembers when the last entry of a head was recorded: reading it from
@@ -80,12 +87,12 @@ func (d *Desk) Await(ctx context.Context, index uint64, patience time.Duration) 
 	if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	return &Behind{Want: index, Have: d.tables.View().AsOf().Size, Head: d.log.Head().Size}
+	asOf := d.asOf(d.tables.View())
+	if err := asOf.whole(); err != nil && index < d.log.Head().Size {
+		return err
+	}
+	return &Behind{Want: index, Have: asOf.Size, Head: d.log.Head().Size}
 }
-
-// TablesEnd tells the Desk that the tables follow the log no further, and why:
-// behind damage nothing can be read. Answers rest on what stands before it.
-func (d *Desk) TablesEnd(cause error) { d.end.Store(&cause) }
 
 // Health returns why the ledger does not do what it should, nil while it does.
 // A full disk is no such reason: nothing is lost and it goes on by itself.
@@ -93,25 +100,31 @@ func (d *Desk) Health() error {
 	if err := d.log.Err(); err != nil {
 		return fmt.Errorf("the ledger has stopped: %w", err)
 	}
+	if known := d.log.Damaged(); known != nil {
+		return fmt.Errorf("the ledger is damaged: %w", known)
+	}
 	return nil
 }
 
 // Ready says whether answers rest on at least what was on the log when the
-// Desk opened, and the ledger runs. Where the log cannot be read that far they
-// rest on what can be read. The note says what restricts a Desk that is ready.
+// Desk opened, and the ledger runs. A log that is only read may be damaged: they
+// rest on what stands before. The note says what restricts a Desk that is ready.
 func (d *Desk) Ready() (note string, err error) {
-	if err := d.Health(); err != nil {
-		return "", err
+	if err := d.log.Err(); err != nil {
+		return "", d.Health()
 	}
-	have := d.tables.View().AsOf().Size
-	end := d.end.Load()
-	switch {
-	case end != nil:
-		return fmt.Sprintf("answers rest on the first %d entries: %v", have, *end), nil
-	case have < d.began:
-		return "", fmt.Errorf("the tables are being built: %d of %d entries are applied", have, d.began)
+	have, want := d.tables.View().AsOf().Size, d.began
+	note = d.Restricted()
+	if known := d.log.Damaged(); known != nil {
+		if first, _, count := known.Entries(); count > 0 {
+			want = min(want, first)
+		}
+		note = fmt.Sprintf("answers rest on the first %d entries: %v", have, known)
 	}
-	return d.Restricted(), nil
+	if have < want {
+		return "", fmt.Errorf("the tables are being built: %d of %d entries are applied", have, want)
+	}
+	return note, nil
 }
 
 // Restricted says what a healthy ledger does not do for now, or nothing.
@@ -126,16 +139,35 @@ func (d *Desk) Restricted() string {
 func (d *Desk) asOf(v *projections.View) AsOf {
 	at := v.AsOf()
 	if at.Size == 0 {
-		return AsOf{Checkpoint: string(d.log.Checkpoint())}
+		return AsOf{Checkpoint: string(d.log.Checkpoint()), Damaged: d.damaged(0)}
 	}
-	return AsOf{Index: at.Index, Size: at.Size, Recorded: stamp(at.Recorded), Checkpoint: at.Checkpoint}
+	return AsOf{Index: at.Index, Size: at.Size, Recorded: stamp(at.Recorded), Checkpoint: at.Checkpoint, Damaged: d.damaged(at.Size)}
+}
+
+// Damaged says what is damaged, as answers from the tables do now; nil if nothing
+// is.
+func (d *Desk) Damaged() *Damaged { return d.damaged(d.tables.View().AsOf().Size) }
+
+// damaged says what is damaged in an answer that rests on so many entries.
+func (d *Desk) damaged(rests uint64) *Damaged {
+	known := d.log.Damaged()
+	if known == nil {
+		return nil
+	}
+	size := d.log.Head().Size
+	first, last, count := known.Entries()
+	out := &Damaged{Standing: size - min(count, size), Incomplete: rests < size, Cause: known.Error()}
+	if count > 0 {
+		out.First, out.Last = &first, &last
+	}
+	return out
 }
 
 // asOfLog is what an answer from the log itself rests on. Where the newest
 // entry cannot be read, others may still be: then only its time is absent.
 func (d *Desk) asOfLog() AsOf {
 	size := d.log.Head().Size
-	at := AsOf{Size: size, Checkpoint: string(d.log.Checkpoint())}
+	at := AsOf{Size: size, Checkpoint: string(d.log.Checkpoint()), Damaged: d.damaged(size)}
 	if size == 0 {
 		return at
 	}

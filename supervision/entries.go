@@ -2,6 +2,7 @@ package supervision
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"iter"
 	"strconv"
@@ -88,6 +89,14 @@ func (d *Desk) Entries(from uint64, turn Turn) (*Page[Entry], error) {
 	page := &Page[Entry]{AsOf: asOf, Items: []Entry{}}
 	bytes := 0
 	for raw, err := range d.entries(from) {
+		var m *ledger.Mismatch
+		if errors.As(err, &m) { // the next page goes on behind it
+			page.AsOf.Damaged = d.damaged(0)
+			if last := max(m.Damage.Last, from); last+1 < asOf.Size {
+				page.Next = strconv.FormatUint(last, 10)
+			}
+			return page.said()
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"civicledger/ledger"
+	"civicledger/ledger/chain"
 )
 
 // Proof returns the proof that an entry is on the log, in C2SP tlog-proof form,
@@ -20,6 +21,23 @@ func (d *Desk) Proof(index uint64) ([]byte, error) {
 		return nil, err
 	}
 	return p.Proof.Encode(), nil
+}
+
+// Receipt returns the receipt of a recorded submission by its digest: see
+// chain.ParseDigest.
+func (d *Desk) Receipt(digest string) ([]byte, error) {
+	hash, err := chain.ParseDigest(digest)
+	if err != nil {
+		return nil, &BadQuestion{Place: "digest", Value: digest, Reason: err.Error()}
+	}
+	r, err := d.log.Receipt(hash)
+	if errors.Is(err, ledger.ErrNotThere) {
+		return nil, &NotFound{What: "submission", Key: digest, Cure: "its digest covers origin, agency, key and all lines of it: civicledger receipts computes those of an events file"}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r.Encode(), nil
 }
 
 // Raw returns the bytes of an entry as they are hashed.

@@ -163,7 +163,7 @@ func (d *Desk) fund(v *projections.View, name string) (*funds.Fund, error) {
 	if n := v.AnomalyCounts(projections.AnomalyFilter{Code: projections.CodeUnknownFund, Subject: name})[projections.CodeUnknownFund]; n > 0 {
 		cure += fmt.Sprintf("; %d entries wait for it: GET /v1/anomalies?code=%s&subject=%s", n, projections.CodeUnknownFund, url.QueryEscape(name))
 	}
-	return nil, &NotFound{What: "fund", Key: name, Cure: cure}
+	return nil, d.asOf(v).missing(&NotFound{What: "fund", Key: name, Cure: cure})
 }
 
 // Fund returns a fund with its accounts, budgets and subsidies.

@@ -19,7 +19,7 @@ func pageOf[R, T any](asOf AsOf, rows projections.Rows[R], err error, say func(*
 	if err != nil {
 		return nil, err
 	}
-	return &Page[T]{AsOf: asOf, Items: each(rows.Items, say), Next: rows.Next}, nil
+	return (&Page[T]{AsOf: asOf, Items: each(rows.Items, say), Next: rows.Next}).said()
 }
 
 func fund(f *funds.Fund) Fund {

@@ -102,7 +102,7 @@ func (d *Desk) Games() (*Page[Game], error) {
 		}
 		page.Items = append(page.Items, out)
 	}
-	return page, nil
+	return page.said()
 }
 
 // DrawQuestion narrows a list of draws; zero fields accept all.
@@ -128,7 +128,7 @@ func (d *Desk) Draw(game, number string) (*Answer[Draw], error) {
 	v := d.tables.View()
 	row := lottery.From(v).Draw(game, number)
 	if row == nil {
-		return nil, &NotFound{What: "draw", Key: game + " " + number, Cure: "GET /v1/draws?game=" + game + " lists them; numbers carry their year: 2026014"}
+		return nil, d.asOf(v).missing(&NotFound{What: "draw", Key: game + " " + number, Cure: "GET /v1/draws?game=" + game + " lists them; numbers carry their year: 2026014"})
 	}
 	return &Answer[Draw]{AsOf: d.asOf(v), Item: draw(row)}, nil
 }

@@ -134,7 +134,7 @@ func (d *Desk) Organisation(key string) (*Answer[OrganisationDetail], error) {
 	v := d.tables.View()
 	row := credit.From(v).Organisation(key)
 	if row == nil {
-		return nil, &NotFound{What: "organisation", Key: key, Cure: "ask by code, by name:… or by full name; GET /v1/organisations?text=… searches names"}
+		return nil, d.asOf(v).missing(&NotFound{What: "organisation", Key: key, Cure: "ask by code, by name:… or by full name; GET /v1/organisations?text=… searches names"})
 	}
 	detail := organisationDetail(v, row)
 	detail.Keys = joined(v, row.Organisation)
@@ -180,7 +180,7 @@ func (d *Desk) Lists() (*Page[List], error) {
 			}
 		}
 	}
-	return page, nil
+	return page, page.AsOf.whole() // a count that may be short is none
 }
 
 // On lists who is on a list now, by key.

@@ -1,6 +1,7 @@
 package supervision
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"civicledger/events"
 	"civicledger/events/ident"
 	"civicledger/events/money"
+	"civicledger/ledger"
 	"civicledger/ledger/chain"
 )
 
@@ -20,7 +22,7 @@ type Mention struct {
 	Type     string `json:"type" doc:"Event type."`
 	Title    *Title `json:"title,omitzero" doc:"The type in words. Absent where the catalogue does not have it."`
 	Agency   string `json:"agency" doc:"Who said it."`
-	Recorded string `json:"recorded" format:"date-time" doc:"When the ledger put it on the log."`
+	Recorded string `json:"recorded,omitzero" format:"date-time" doc:"When the ledger put it on the log. Absent where the entry is damaged."`
 	Occurred string `json:"occurred,omitzero" format:"date-time" doc:"When it happened, as the agency says."`
 	Summary  string `json:"summary" doc:"The telling members of the event on one line."`
 }
@@ -42,8 +44,11 @@ func (d *Desk) Subject(token string, turn Turn) (*Page[Mention], error) {
 	}
 	asOf := d.asOfLog()
 	indexes, err := d.log.Timeline(token, from, turn.limit()+1)
-	if err != nil {
+	if err != nil && !errors.Is(err, ledger.ErrDamaged) {
 		return nil, err
+	}
+	if asOf.Damaged != nil {
+		asOf.Damaged.Incomplete = err != nil
 	}
 	for len(indexes) > 0 && indexes[len(indexes)-1] >= asOf.Size {
 		indexes = indexes[:len(indexes)-1]
@@ -57,15 +62,20 @@ func (d *Desk) Subject(token string, turn Turn) (*Page[Mention], error) {
 	if err != nil {
 		return nil, err
 	}
-	return page, nil
+	return page.said()
 }
 
-// pick calls see with the entries at these ascending indexes. Entries of one
-// commit are read at once.
+// pick calls see with the entries at these ascending indexes, with no line
+// where one is damaged. Entries of one commit are read at once.
 func (d *Desk) pick(indexes []uint64, see func(h *chain.Header, line []byte)) error {
 	for len(indexes) > 0 {
 		before := len(indexes)
 		for c, err := range d.log.Commits(indexes[0]) {
+			if errors.Is(err, ledger.ErrDamaged) {
+				see(&chain.Header{Index: indexes[0]}, nil)
+				indexes = indexes[1:]
+				break
+			}
 			if err != nil {
 				return fmt.Errorf("read entry %d: %w", indexes[0], err)
 			}
@@ -87,6 +97,9 @@ func (d *Desk) pick(indexes []uint64, see func(h *chain.Header, line []byte)) er
 }
 
 func mention(h *chain.Header, line []byte) Mention {
+	if line == nil {
+		return Mention{Index: h.Index, Summary: "the entry is damaged: it cannot be read as it was signed"}
+	}
 	m := Mention{Index: h.Index, Agency: h.Agency, Recorded: stamp(h.Recorded)}
 	e, problems := events.Parse(line)
 	if problems != nil {

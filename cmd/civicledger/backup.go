@@ -10,9 +10,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"civicledger/cmd/internal/datadir"
 	"civicledger/ledger"
 	"civicledger/ledger/backup"
 	"civicledger/ledger/verify"
+	"civicledger/ledger/verify/source"
+	"civicledger/ledger/verify/verdict"
 )
 
 // copying is what backup is to do.
@@ -83,7 +86,7 @@ type refusedFor struct {
 }
 
 func (b *copying) run(ctx context.Context, dest string, out, diag io.Writer) error {
-	_, key, err := dataDir(b.data).logKeys(true)
+	_, key, err := datadir.Dir(b.data).LogKeys(true)
 	if err != nil {
 		return fmt.Errorf("backup: %s holds no ledger: %w", b.data, err)
 	}
@@ -110,12 +113,12 @@ func (b *copying) run(ctx context.Context, dest string, out, diag io.Writer) err
 }
 
 func (b *copying) verify(ctx context.Context, dest, key string, diag io.Writer) error {
-	report := verify.Run(ctx, verify.Directory(dest), key, verify.Options{Progress: progressEvery(diag, "verified")})
-	if report.Verdict == verify.Unsound {
+	report := verify.Run(ctx, source.Directory(dest), key, verify.Options{Progress: progressEvery(diag, "verified")})
+	if report.Verdict == verdict.Unsound {
 		return &backup.Refused{Reason: fmt.Sprintf("%s is not sound: %d defects, the first: %s (civicledger verify names all; civicledger repair --data %s --from %s)",
 			dest, report.DefectCount, report.Defects[0].Message, dest, b.data)}
 	}
-	if report.Verdict != verify.Sound {
+	if report.Verdict != verdict.Sound {
 		return errors.New(report.Problem)
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"civicledger/cmd/internal/datadir"
 	"civicledger/events/bus"
 	"civicledger/events/sources/sample"
 	"civicledger/ledger/chain"
@@ -40,7 +41,7 @@ Run again, it goes on with the same ledger and finds the sample recorded.`,
 			if err := s.check(); err != nil {
 				return err
 			}
-			if err := createIfAbsent(dataDir(s.data), cmd.ErrOrStderr()); err != nil {
+			if err := createIfAbsent(datadir.Dir(s.data), cmd.ErrOrStderr()); err != nil {
 				return err
 			}
 			ctx, cancel := context.WithCancel(cmd.Context())
@@ -65,11 +66,11 @@ Run again, it goes on with the same ledger and finds the sample recorded.`,
 	return cmd
 }
 
-func createIfAbsent(dir dataDir, w io.Writer) error {
-	if ok, err := dir.exists(); ok || err != nil {
+func createIfAbsent(dir datadir.Dir, w io.Writer) error {
+	if ok, err := dir.Exists(); ok || err != nil {
 		return err
 	}
-	verifier, err := dir.create(demoOrigin, "Asia/Shanghai", suite.Default())
+	verifier, err := dir.Create(demoOrigin, "Asia/Shanghai", suite.Default())
 	if err != nil {
 		return err
 	}
@@ -143,7 +144,7 @@ func (n *node) enrolSample(ctx context.Context, client *bus.Client, a sample.Age
 // tryNext tells a newcomer what to do now.
 func (n *node) tryNext(w io.Writer) {
 	size := n.ledger.Head().Size
-	verifier := dataDir(n.data).verifierKey()
+	verifier := datadir.Dir(n.data).VerifierKey()
 	fmt.Fprintf(w, `
 %d entries are on the log. Try, in another terminal:
 

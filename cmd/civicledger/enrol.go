@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"civicledger/cmd/internal/datadir"
 	"civicledger/ledger/chain"
 	"civicledger/ledger/keys"
 	"civicledger/ledger/roster"
@@ -35,7 +36,7 @@ then on.`,
       --jurisdiction 110108 --types 'subsidy.*,fund.*' --key haidian.key`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			receipt, err := e.say(cmd.Context(), dataDir(data), bus)
+			receipt, err := e.say(cmd.Context(), datadir.Dir(data), bus)
 			if err != nil {
 				return err
 			}
@@ -60,8 +61,8 @@ then on.`,
 }
 
 // say sends the enrolment and waits for its receipt.
-func (e *enrolment) say(ctx context.Context, dir dataDir, bus string) (*chain.Receipt, error) {
-	operator, logKey, err := dir.operator()
+func (e *enrolment) say(ctx context.Context, dir datadir.Dir, bus string) (*chain.Receipt, error) {
+	operator, logKey, err := dir.Operator()
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +86,7 @@ func (e *enrolment) line(origin string, key *keys.Key) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return systemLine(origin, roster.AgencyEnrolled, roster.Enrolled{
+	return datadir.SystemLine(origin, roster.AgencyEnrolled, roster.Enrolled{
 		Agency: e.agency, Name: e.name, Types: e.types, Jurisdictions: e.jurisdictions,
 		Source: orText(e.source, "urn:civicledger:agency:"+e.agency),
 		Key:    key.Public(), Proof: proof,
@@ -97,19 +98,6 @@ func orText(text, or string) string {
 		return or
 	}
 	return text
-}
-
-// operator loads the two keys of a ledger.
-func (d dataDir) operator() (*keys.Key, *keys.Log, error) {
-	logKey, err := keys.LoadLog(d.logKey())
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, fmt.Errorf("%s holds no ledger: create one with civicledger init: %w", d, err)
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	operator, err := keys.Load(d.operatorKey())
-	return operator, logKey, err
 }
 
 func loadOrCreateKey(path string, s *suite.Suite) (*keys.Key, error) {

@@ -7,12 +7,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/cheggaaa/pb/v3"
 	"github.com/spf13/cobra"
-	"golang.org/x/mod/sumdb/note"
 
+	"civicledger/cmd/internal/datadir"
 	"civicledger/ledger/suite"
 	"civicledger/ledger/tiles"
 )
@@ -57,11 +56,11 @@ Exit codes: 0 done, 1 refused, 2 could not be done; then run it again.`,
 }
 
 func (x *exporting) run(ctx context.Context, stdout, stderr io.Writer) error {
-	verifier, err := dataDir(x.data).verifier()
+	verifier, err := datadir.Dir(x.data).Verifier()
 	if err != nil {
 		return err
 	}
-	store, err := dataDir(x.data).openBook(true, newLogger(false))
+	store, err := datadir.Dir(x.data).ReadBook(newLogger(false))
 	if err != nil {
 		return err
 	}
@@ -88,22 +87,6 @@ func (x *exporting) run(ctx context.Context, stdout, stderr io.Writer) error {
 		return err
 	}
 	return x.say(done, checkpoint, stdout, stderr)
-}
-
-// verifier reads the public key of the ledger's checkpoints.
-func (d dataDir) verifier() (note.Verifier, error) {
-	if ok, err := d.exists(); err != nil || !ok {
-		return nil, errors.Join(err, fmt.Errorf("%s holds no ledger: %s is missing", d, d.verifierKey()))
-	}
-	text, err := os.ReadFile(d.verifierKey())
-	if err != nil {
-		return nil, err
-	}
-	verifier, err := note.NewVerifier(strings.TrimSpace(string(text)))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", d.verifierKey(), err)
-	}
-	return verifier, nil
 }
 
 // exportSummary is what --json prints.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"civicledger/cmd/internal/datadir"
 	"civicledger/ledger/suite"
 )
 
@@ -25,7 +26,7 @@ agencies. Keep a copy of operator.key apart from DIR.`,
 		Example: "  civicledger init --data ./data --origin ledger.example.org/welfare",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			verifier, err := dataDir(data).create(origin, zone, suite.Default())
+			verifier, err := datadir.Dir(data).Create(origin, zone, suite.Default())
 			if err != nil {
 				return fmt.Errorf("init: %w", err)
 			}

@@ -81,8 +81,8 @@ Exit codes: 0 done, 1 the answer is bad news, 2 could not be done.`,
 	root.AddCommand(
 		newInitCommand(), newServeCommand(), newEnrolCommand(), newSubmitCommand(),
 		newImportCommand(), newQueryCommand(), newVerifyCommand(), newSchemaCommand(),
-		newTokenCommand(), newBackupCommand(), newRestoreCommand(), newRepairCommand(),
-		newProveCommand(), newExportCommand(), newDemoCommand(),
+		newTokenCommand(), newBackupCommand(), newRestoreCommand(), newRepairCommand(), newAcceptLossCommand(),
+		newProveCommand(), newReceiptsCommand(), newExportCommand(), newDemoCommand(),
 	)
 	return root
 }

@@ -109,13 +109,15 @@ type measure struct {
 
 // snapshot is what one reading rests on.
 type snapshot struct {
-	ledger  ledger.Stats
-	audited ledger.Audited
-	applied uint64 // entries in the tables
-	intake  bus.IntakeStats
-	stopped error
-	full    error
-	free    int64
+	ledger      ledger.Stats
+	audited     ledger.Audited
+	applied     uint64 // entries in the tables
+	intake      bus.IntakeStats
+	stopped     error
+	damaged     *ledger.Damaged
+	first, lost uint64 // of the damaged entries, and how many
+	full        error
+	free        int64
 }
 
 func describe(name, help string, labels ...string) *prometheus.Desc {
@@ -165,7 +167,8 @@ var measures = []measure{
 	counter("audit_rounds_total", "Rounds of the self-audit through the whole book that found nothing wrong.", func(s *snapshot) float64 { return float64(s.audited.Rounds) }),
 	gauge("audit_round_end_timestamp_seconds", "When the last such round ended, since 1970; 0 before the first.", func(s *snapshot) float64 { return since1970(s.audited.RoundEnd) }),
 	gauge("audit_round_seconds", "What the last such round took.", func(s *snapshot) float64 { return s.audited.Took.Seconds() }),
-	gauge("audit_mismatch", "1 once stored bytes were found that are not what was signed.", func(s *snapshot) float64 { return truth(s.audited.Mismatch != nil) }),
+	gauge("audit_mismatch", "1 once stored bytes were found that are not what was signed.", func(s *snapshot) float64 { return truth(s.damaged != nil) }),
+	gauge("damaged_entries", "Entries that are known not to be what was signed.", func(s *snapshot) float64 { return float64(s.lost) }),
 	gauge("disk_free_bytes", "Bytes left on the disk of the data directory; -1 if it cannot be asked.", func(s *snapshot) float64 { return float64(s.free) }),
 	gauge("disk_full", "1 while nothing is taken in because the disk is nearly full.", func(s *snapshot) float64 { return truth(s.full != nil) }),
 }
@@ -224,13 +227,16 @@ func (s *served) Collect(to chan<- prometheus.Metric) {
 	for code, n := range now.ledger.Refused {
 		to <- prometheus.MustNewConstMetric(refusedDesc, prometheus.CounterValue, float64(n), code)
 	}
-	if m := now.audited.Mismatch; m != nil && !m.Index {
-		to <- prometheus.MustNewConstMetric(mismatchDesc, prometheus.GaugeValue, float64(m.Damage.First))
+	if now.lost > 0 {
+		to <- prometheus.MustNewConstMetric(mismatchDesc, prometheus.GaugeValue, float64(now.first))
 	}
 }
 
 func (s *served) snapshot() *snapshot {
-	now := &snapshot{audited: s.ledger.Audited(), applied: s.tables.View().AsOf().Size, stopped: s.ledger.Err(), full: s.ledger.Full()}
+	now := &snapshot{audited: s.ledger.Audited(), applied: s.tables.View().AsOf().Size, stopped: s.ledger.Err(), full: s.ledger.Full(), damaged: s.ledger.Damaged()}
+	if now.damaged != nil {
+		now.first, _, now.lost = now.damaged.Entries()
+	}
 	now.ledger = s.ledger.Stats() // last: it is never behind what follows it
 	if s.intake != nil {
 		now.intake = s.intake.Stats()

@@ -13,8 +13,10 @@ import (
 	"sync"
 	"time"
 
+	"civicledger/cmd/internal/datadir"
 	"civicledger/events/bus"
 	"civicledger/ledger"
+	"civicledger/ledger/chain"
 	"civicledger/ledger/keys"
 	"civicledger/ledger/tiles"
 	"civicledger/projections"
@@ -64,7 +66,7 @@ func runNode(ctx context.Context, s serving, log *slog.Logger, ready func(*node)
 	select {
 	case <-ctx.Done():
 		if n.damaged() {
-			return badNews("stopped while damaged: %v\n%s", n.ledger.Err(), damageCure)
+			return badNews("stopped while damaged: %v\n%s", n.ledger.Err(), datadir.DamageCure)
 		}
 		return nil
 	case err := <-n.failed:
@@ -86,8 +88,11 @@ func (n *node) start(ctx context.Context) error {
 	if n.http, err = net.Listen("tcp", n.listen); err != nil {
 		return err
 	}
-	dir := dataDir(n.data)
-	if n.ledger, err = dir.openLedger(ctx, n.readOnly, n.audit(), n.log); err != nil {
+	dir := datadir.Dir(n.data)
+	if n.ledger, err = dir.Open(ctx, datadir.Options{
+		ReadOnly: n.readOnly, Log: n.log, Ledger: ledger.Config{Audit: n.audit(), Progress: datadir.Progress(n.log)},
+	}); err != nil {
+		n.sayDamaged(ctx, dir, err)
 		return err
 	}
 	n.tables, err = projections.New(n.ledger, funds.New(), credit.New(), charity.New(), lottery.New(), agencies.New())
@@ -130,23 +135,19 @@ func (s *serving) audit() ledger.AuditConfig {
 }
 
 // project follows the log. Where it is damaged, the tables end, and go on
-// answering from what stands before it.
+// answering from what stands before it, and say so.
 func (n *node) project(ctx context.Context) error {
-	if err := n.tables.CatchUp(ctx); err == nil && n.ledger.Unreadable() != nil {
-		n.desk.TablesEnd(n.ledger.Unreadable())
-	}
 	err := n.tables.Run(ctx)
 	if !errors.Is(err, ledger.ErrDamaged) {
 		return err
 	}
 	n.log.Warn("answers rest on the entries before the damage", "entries", n.tables.View().AsOf().Size, "cause", err)
-	n.desk.TablesEnd(err)
 	return nil
 }
 
 // takeIn starts what writes: the bus, the intake and the closing of days.
-func (n *node) takeIn(ctx context.Context, dir dataDir) error {
-	operator, logKey, err := dir.operator()
+func (n *node) takeIn(ctx context.Context, dir datadir.Dir) error {
+	operator, logKey, err := dir.Operator()
 	if err != nil {
 		return err
 	}
@@ -155,7 +156,7 @@ func (n *node) takeIn(ctx context.Context, dir dataDir) error {
 	}
 	n.intake = bus.NewIntake(bus.IntakeConfig{
 		Conn: n.conn, Ledger: n.ledger, Origin: n.ledger.Origin(), Suite: n.ledger.Suite(),
-		VerifierKey: logKey.VerifierKey(), Logger: n.log,
+		VerifierKey: logKey.VerifierKey(), Receipt: n.receipt, Logger: n.log,
 	})
 	n.run("intake", func() error { return n.move(ctx) })
 	n.run("days", func() error { closeDays(ctx, n.ledger, operator, n.log); return nil })
@@ -163,7 +164,7 @@ func (n *node) takeIn(ctx context.Context, dir dataDir) error {
 		select {
 		case <-n.ledger.Stopped():
 			if n.damaged() {
-				n.log.Error("nothing is signed or taken in any more; what is whole is still answered", "cure", damageCure)
+				n.log.Error("nothing is signed or taken in any more; what is whole is still answered", "cure", datadir.DamageCure)
 				return nil
 			}
 			return n.ledger.Err()
@@ -172,6 +173,15 @@ func (n *node) takeIn(ctx context.Context, dir dataDir) error {
 		}
 	})
 	return nil
+}
+
+// receipt is what the bus is told of a submission: nil where there is none.
+func (n *node) receipt(digest chain.Hash) (*chain.Receipt, error) {
+	r, err := n.ledger.Receipt(digest)
+	if errors.Is(err, ledger.ErrNotThere) {
+		return nil, nil
+	}
+	return r, err
 }
 
 // move takes submissions in until the ledger stops; when it does over damage,
@@ -187,8 +197,27 @@ func (n *node) move(ctx context.Context) error {
 	return nil
 }
 
+// sayDamaged tells those who wait on an existing broker that the ledger does not
+// start.
+func (n *node) sayDamaged(ctx context.Context, dir datadir.Dir, why error) {
+	if n.busURL == "" || !errors.Is(why, ledger.ErrDamaged) {
+		return
+	}
+	operator, logKey, err := dir.Operator()
+	if err == nil {
+		err = n.connect(ctx, dir)
+	}
+	if err == nil {
+		about := bus.IntakeConfig{Conn: n.conn, Origin: logKey.Verifier().Name(), Suite: operator.Suite(), VerifierKey: logKey.VerifierKey()}
+		err = bus.NewIntake(about).SayStopped(ctx, why)
+	}
+	if err != nil {
+		n.log.Warn("senders are not told that the ledger is damaged", "cause", err)
+	}
+}
+
 // connect reaches the existing broker, or starts the embedded one.
-func (n *node) connect(ctx context.Context, dir dataDir) error {
+func (n *node) connect(ctx context.Context, dir datadir.Dir) error {
 	if n.busURL != "" {
 		conn, err := bus.Connect(n.busURL, n.log)
 		if err != nil {
@@ -198,7 +227,7 @@ func (n *node) connect(ctx context.Context, dir dataDir) error {
 		return bus.Provision(ctx, conn, bus.Limits{})
 	}
 	broker, err := bus.StartServer(ctx, bus.ServerConfig{
-		StoreDir: dir.bus(), Listen: n.busListen, Insecure: n.insecure, Logger: n.log,
+		StoreDir: dir.Bus(), Listen: n.busListen, Insecure: n.insecure, Logger: n.log,
 	})
 	if err != nil {
 		return err
@@ -281,7 +310,7 @@ func (n *node) sayReady() error {
 	if err != nil {
 		return err
 	}
-	return writeFileDurably(n.ready, string(text)+"\n")
+	return datadir.WriteFile(n.ready, string(text)+"\n")
 }
 
 func (n *node) announce(w io.Writer) {
@@ -292,4 +321,4 @@ func (n *node) announce(w io.Writer) {
 }
 
 // operatorKeys is what demo signs enrolments with.
-func (n *node) operatorKeys() (*keys.Key, *keys.Log, error) { return dataDir(n.data).operator() }
+func (n *node) operatorKeys() (*keys.Key, *keys.Log, error) { return datadir.Dir(n.data).Operator() }

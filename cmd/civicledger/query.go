@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +17,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"civicledger/supervision"
 	"civicledger/supervision/httpapi"
@@ -48,14 +51,15 @@ func newQueryCommand() *cobra.Command {
 server's answer as it came. Each answer ends with the entry and the checkpoint
 it rests on.
 
-Exit codes: 0 answered, 1 there is no such thing, 2 could not be asked.`,
+Exit codes: 0 answered, 1 there is no such thing or the ledger is damaged (the
+last line says what), 2 could not be asked.`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			return errors.New("query what? civicledger query --help lists it")
 		},
 	}
 	flags := cmd.PersistentFlags()
-	flags.StringVar(&q.server, "server", "http://"+defaultListen, "URL of the server")
+	serverFlag(flags, &q.server)
 	flags.BoolVar(&q.json, "json", false, "print the server's JSON; with --all one page a line")
 	flags.Uint64Var(&q.min, "min", 0, "wait until the entry with this index is in the answer")
 	cmd.AddCommand(
@@ -102,11 +106,16 @@ func list[T any](cmd *cobra.Command, q *asking, path string, params url.Values, 
 	}
 	out := cmd.OutOrStdout()
 	var items []T
+	short := false
 	for {
 		var page supervision.Page[T]
 		raw, err := q.get(cmd.Context(), path, params, &page)
 		if err != nil {
 			return err
+		}
+		if d := page.AsOf.Damaged; d != nil { // so are all, if one page is
+			d.Incomplete = d.Incomplete || short
+			short = d.Incomplete
 		}
 		if q.json {
 			fmt.Fprintf(out, "%s\n", raw)
@@ -117,12 +126,10 @@ func list[T any](cmd *cobra.Command, q *asking, path string, params url.Values, 
 			params.Set("cursor", page.Next)
 			continue
 		}
-		if !q.json {
+		return q.end(out, nil, page.AsOf, func() {
 			render(out, items, columns)
 			more(out, len(items), page.Next)
-			rests(out, page.AsOf)
-		}
-		return nil
+		})
 	}
 }
 
@@ -134,14 +141,10 @@ func whole[T any](cmd *cobra.Command, q *asking, path string, columns []column[T
 		return err
 	}
 	out := cmd.OutOrStdout()
-	if q.json {
-		fmt.Fprintf(out, "%s\n", raw)
-		return nil
-	}
-	render(out, page.Items, columns)
-	more(out, len(page.Items), "")
-	rests(out, page.AsOf)
-	return nil
+	return q.end(out, raw, page.AsOf, func() {
+		render(out, page.Items, columns)
+		more(out, len(page.Items), "")
+	})
 }
 
 // one asks about one thing and lets show print it.
@@ -152,13 +155,19 @@ func one[T any](cmd *cobra.Command, q *asking, path string, show func(io.Writer,
 		return err
 	}
 	out := cmd.OutOrStdout()
-	if q.json {
+	return q.end(out, raw, answer.AsOf, func() { show(out, &answer.Item) })
+}
+
+// end prints an answer, as it came or in words, with what it rests on. That the
+// ledger is damaged is bad news.
+func (q *asking) end(out io.Writer, raw []byte, at supervision.AsOf, show func()) error {
+	if !q.json {
+		show()
+		rests(out, at)
+	} else if raw != nil {
 		fmt.Fprintf(out, "%s\n", raw)
-		return nil
 	}
-	show(out, &answer.Item)
-	rests(out, answer.AsOf)
-	return nil
+	return damage(at)
 }
 
 // get asks the server and decodes its answer, which it also returns as it came.
@@ -166,11 +175,20 @@ func (q *asking) get(ctx context.Context, path string, params url.Values, into a
 	if q.min > 0 {
 		params.Set("min", strconv.FormatUint(q.min, 10))
 	}
-	address := strings.TrimSuffix(q.server, "/") + path
+	base, err := serverBase(q.server)
+	if err != nil {
+		return nil, err
+	}
+	address := base + path
 	if len(params) > 0 {
 		address += "?" + params.Encode()
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err == nil {
+		if p := httpapi.Personal(request.URL); p != nil { // before it is in anybody's log
+			return nil, saidBy(p)
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("ask %s: %w", q.server, err)
 	}
@@ -183,6 +201,9 @@ func (q *asking) get(ctx context.Context, path string, params url.Values, into a
 	if err != nil {
 		return nil, fmt.Errorf("read the answer of %s: %w", q.server, err)
 	}
+	if into == nil && response.StatusCode == http.StatusOK {
+		return raw, nil
+	}
 	raw = []byte(strings.TrimRight(string(raw), "\n"))
 	if response.StatusCode != http.StatusOK {
 		return nil, refusedBy(response, raw)
@@ -193,6 +214,26 @@ func (q *asking) get(ctx context.Context, path string, params url.Values, into a
 	return raw, nil
 }
 
+// serverVariable is the environment's word where --server is not given.
+const serverVariable = "CIVICLEDGER_SERVER"
+
+func serverFlag(f *pflag.FlagSet, server *string) {
+	f.StringVar(server, "server", cmp.Or(os.Getenv(serverVariable), "http://"+defaultListen), "URL or host:port of the server; else $"+serverVariable)
+}
+
+// serverBase is the URL of a server that is named by one, or by host and port.
+func serverBase(server string) (string, error) {
+	text := server
+	if !strings.Contains(text, "://") {
+		text = "http://" + text
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.RawQuery+u.Fragment != "" {
+		return "", fmt.Errorf("the server %q is neither host:port nor a URL such as http://%s: --server, or $%s", server, defaultListen, serverVariable)
+	}
+	return strings.TrimSuffix(text, "/"), nil
+}
+
 // refusedBy says in words what the server answered instead of an answer. That
 // there is no such thing is bad news; everything else could not be asked.
 func refusedBy(response *http.Response, raw []byte) error {
@@ -200,6 +241,10 @@ func refusedBy(response *http.Response, raw []byte) error {
 	if response.Header.Get("Content-Type") != "application/problem+json" || json.Unmarshal(raw, &p) != nil {
 		return fmt.Errorf("%s answered %s: is this a civicledger server?", response.Request.URL, response.Status)
 	}
+	return saidBy(&p)
+}
+
+func saidBy(p *httpapi.Problem) error {
 	said := p.Detail
 	for _, place := range p.Errors {
 		said += fmt.Sprintf("\n  %s: %s", place.Location, place.Message)
@@ -207,7 +252,10 @@ func refusedBy(response *http.Response, raw []byte) error {
 	if p.Cure != "" {
 		said += "\n  " + p.Cure
 	}
-	if p.Status == http.StatusNotFound {
+	if err := damage(supervision.AsOf{Damaged: p.Damaged}); err != nil && p.Status == http.StatusNotFound {
+		said += "\n" + err.Error()
+	}
+	if p.Status == http.StatusNotFound || (p.Status == http.StatusServiceUnavailable && p.Damaged != nil) {
 		return badNews("%s", said)
 	}
 	return errors.New(said)
@@ -265,4 +313,20 @@ func rests(out io.Writer, at supervision.AsOf) {
 		size = lines[1]
 	}
 	fmt.Fprintf(out, "as of entry %d, recorded %s, checkpoint size %s\n", at.Index, at.Recorded, size)
+}
+
+// damage is the bad news under an answer of a damaged ledger.
+func damage(at supervision.AsOf) error {
+	d := at.Damaged
+	if d == nil {
+		return nil
+	}
+	which, answer := "its index", "the answer is whole"
+	if d.First != nil {
+		which = entriesText(*d.First, *d.Last)
+	}
+	if d.Incomplete {
+		answer = "the answer is INCOMPLETE"
+	}
+	return badNews("the ledger is damaged, %s; %d entries stand; %s\n  %s", which, d.Standing, answer, d.Cause)
 }

@@ -161,6 +161,10 @@ func (q *asking) status() *cobra.Command {
 			return one(cmd, q, "/v1/status", func(out io.Writer, s *supervision.Status) {
 				state := "running"
 				switch {
+				case s.ReadOnly && len(s.Damaged) > 0:
+					state = "damaged, read-only"
+				case s.ReadOnly:
+					state = "read-only"
 				case !s.Running:
 					state = "stopped: " + s.Stopped
 				case s.Waiting != "":

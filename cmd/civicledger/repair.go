@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"civicledger/cmd/internal/auditor"
 	"civicledger/ledger/backup"
-	"civicledger/ledger/verify"
 )
 
 // repairing is what repair is to do.
@@ -75,7 +75,7 @@ type repairedReport struct {
 func (r *repairing) run(ctx context.Context, out, diag io.Writer) error {
 	todo := backup.Repairing{Data: r.data, DryRun: r.dryRun, Now: now()}
 	var err error
-	if todo.Key, err = verify.ReadKey(r.key); err != nil {
+	if todo.Key, err = auditor.ReadKey(r.key); err != nil {
 		return fmt.Errorf("repair: %w", err)
 	}
 	for _, where := range r.from {

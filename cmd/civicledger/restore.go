@@ -11,9 +11,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"civicledger/cmd/internal/auditor"
+	"civicledger/cmd/internal/datadir"
 	"civicledger/ledger/backup"
 	"civicledger/ledger/keys"
-	"civicledger/ledger/verify"
+	"civicledger/ledger/verify/verdict"
 )
 
 // restoring is what restore is to do.
@@ -83,14 +85,14 @@ type restoredReport struct {
 }
 
 func (r *restoring) run(ctx context.Context, out, diag io.Writer) error {
-	key, err := verify.ReadKey(r.key)
+	key, err := auditor.ReadKey(r.key)
 	if err != nil {
 		return fmt.Errorf("restore: %w", err)
 	}
 	if r.checkpoint == "" && !r.noProof {
 		return errors.New("restore: give --checkpoint FILE, kept elsewhere: a backup and its own checkpoint agree with each other even if both are old; if nobody kept one, say --no-proof")
 	}
-	var known *verify.Known
+	var known *verdict.Signed
 	if r.checkpoint != "" {
 		if known, err = backup.ReadKnown(r.checkpoint, key); err != nil {
 			return fmt.Errorf("restore: %w", err)
@@ -98,7 +100,7 @@ func (r *restoring) run(ctx context.Context, out, diag io.Writer) error {
 	}
 	todo := backup.Restoring{From: r.from, Data: r.data, Key: key, Known: known, NoProof: r.noProof}
 	if r.keys != "" {
-		todo.Finish = func(dir string) error { return putKeys(ctx, r.keys, dataDir(dir), key) }
+		todo.Finish = func(dir string) error { return putKeys(ctx, r.keys, datadir.Dir(dir), key) }
 	}
 	done, err := backup.Restore(ctx, todo, backup.Options{Progress: progressEvery(diag, "done")})
 	refused, err := badNewsOf(err)
@@ -108,7 +110,7 @@ func (r *restoring) run(ctx context.Context, out, diag io.Writer) error {
 	return r.answer(out, done, known, refused)
 }
 
-func (r *restoring) answer(out io.Writer, done *backup.Restored, known *verify.Known, refused *refusedFor) error {
+func (r *restoring) answer(out io.Writer, done *backup.Restored, known *verdict.Signed, refused *refusedFor) error {
 	report := restoredReport{Format: "civicledger restore v1", From: r.from, Data: r.data, Proof: "none", Refused: refused}
 	if known != nil {
 		report.Proof, report.Known = "checkpoint", known.Note
@@ -137,7 +139,7 @@ func (r *restoring) answer(out io.Writer, done *backup.Restored, known *verify.K
 // putKeys copies the kept keys into a restored directory, if they are those of
 // its log: the one that signs its checkpoints, and the operator's as of its last
 // entry.
-func putKeys(ctx context.Context, from string, to dataDir, verifier string) error {
+func putKeys(ctx context.Context, from string, to datadir.Dir, verifier string) error {
 	logKey, err := keys.LoadLog(filepath.Join(from, "log.key"))
 	if err != nil {
 		return err
@@ -149,7 +151,7 @@ func putKeys(ctx context.Context, from string, to dataDir, verifier string) erro
 	if logKey.VerifierKey() != verifier {
 		return fmt.Errorf("log.key in %s is that of %s, not of this ledger", from, logKey.VerifierKey())
 	}
-	l, err := to.openForReading(ctx, slog.New(slog.DiscardHandler))
+	l, err := to.Open(ctx, datadir.Options{ReadOnly: true, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
 	}
@@ -157,10 +159,10 @@ func putKeys(ctx context.Context, from string, to dataDir, verifier string) erro
 	if l.Roster().OperatorKey() != operator.ID() {
 		return fmt.Errorf("operator.key in %s is key %s; the operator's key on this log is %s", from, operator.ID(), l.Roster().OperatorKey())
 	}
-	if err := os.MkdirAll(filepath.Dir(to.logKey()), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(to.LogKey()), 0o700); err != nil {
 		return err
 	}
-	return errors.Join(copyPrivate(filepath.Join(from, "log.key"), to.logKey()), copyPrivate(filepath.Join(from, "operator.key"), to.operatorKey()))
+	return errors.Join(copyPrivate(filepath.Join(from, "log.key"), to.LogKey()), copyPrivate(filepath.Join(from, "operator.key"), to.OperatorKey()))
 }
 
 // copyPrivate copies a key file durably, its owner's alone.

@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -21,13 +22,13 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"civicledger/ledger/verify"
+	"civicledger/cmd/internal/auditor"
 )
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"civicledger": func() { os.Exit(run(os.Args[1:])) },
-		"civicverify": func() { os.Exit(verify.Main(context.Background(), os.Args[1:], os.Stdout, os.Stderr)) },
+		"civicverify": func() { os.Exit(auditor.Main(context.Background(), os.Args[1:], os.Stdout, os.Stderr)) },
 	})
 }
 
@@ -69,6 +70,7 @@ func scriptParams() testscript.Params {
 			"fetch":  scriptFetch,
 			"await":  scriptAwait,
 			"shrink": scriptShrink,
+			"cut":    scriptCut,
 			"show":   scriptShow,
 		},
 		Setup: func(env *testscript.Env) error {
@@ -125,6 +127,14 @@ func scriptShow(ts *testscript.TestScript, _ bool, args []string) {
 	web := httptest.NewServer(http.FileServer(http.Dir(ts.MkAbs(args[0]))))
 	ts.Defer(web.Close)
 	ts.Setenv("WEB", web.URL)
+}
+
+// scriptCut takes a number of bytes off the end of a file: cut FILE N.
+func scriptCut(ts *testscript.TestScript, _ bool, args []string) {
+	info, err := os.Stat(ts.MkAbs(args[0]))
+	ts.Check(err)
+	n, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(errors.Join(err, os.Truncate(ts.MkAbs(args[0]), info.Size()-n)))
 }
 
 // scriptShrink cuts a file to one byte.
@@ -184,6 +194,7 @@ func scriptServe(ts *testscript.TestScript, neg bool, args []string) {
 		<-tick.C
 	}
 	ts.Setenv("HTTP", where.HTTP)
+	ts.Setenv("HOSTPORT", strings.TrimPrefix(where.HTTP, "http://"))
 	ts.Setenv("BUS", where.Bus)
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,10 +14,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"civicledger/cmd/internal/auditor"
 	"civicledger/events/bus"
 	"civicledger/ledger/chain"
 	"civicledger/ledger/keys"
-	"civicledger/ledger/verify"
 )
 
 // sending is how an agency's lines get on the bus.
@@ -30,6 +31,10 @@ type sending struct {
 	maxLines     int
 	skipBad      bool
 	json         bool
+
+	// lineIn, where an import makes the lines, gives the line of its file that
+	// one is from: a report has one numbering.
+	lineIn func(line int) int
 }
 
 func newSubmitCommand() *cobra.Command {
@@ -41,6 +46,11 @@ func newSubmitCommand() *cobra.Command {
 into submissions, signs each, sends them in order and waits for the answers. Receipts
 are printed as JSON lines; keep them with the events file: together with the ledger's
 public key they prove, offline, that every line is on the log.
+
+All lines are checked before the first is sent: where one is not an event as the
+catalogue says, nothing is. For that the file is read twice; standard input is kept in a
+temporary file meanwhile. What only the ledger knows (rights, what is recorded) it
+judges submission by submission.
 
 Run again after an interruption, it finds out what is recorded and sends the rest.
 Exit code 1: some lines were refused; each is reported with its line and reasons. With
@@ -54,7 +64,12 @@ Exit code 1: some lines were refused; each is reported with its line and reasons
 				return err
 			}
 			defer closeIn()
-			return s.run(cmd.Context(), readLines(in), cmd.OutOrStdout(), cmd.ErrOrStderr())
+			lines, done, err := s.examine(in, cmd.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			defer done()
+			return s.run(cmd.Context(), lines, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	s.flags(cmd)
@@ -88,21 +103,89 @@ func openInput(name string, stdin io.Reader) (io.Reader, func(), error) {
 	return f, func() { f.Close() }, nil
 }
 
-// readLines yields the lines of a file without their LF; empty lines are
-// passed over at the end only.
+// readLines yields the lines of a file as civicverify receipt finds them: LF or CR
+// LF ends one, and a byte order mark before the first is the file's. Of a line that
+// is longer than an event may be only as much is yielded as shows that.
 func readLines(in io.Reader) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
-		scanner := bufio.NewScanner(in)
-		scanner.Buffer(make([]byte, 64<<10), 4<<20)
-		for scanner.Scan() {
-			if !yield(append([]byte(nil), scanner.Bytes()...), nil) {
+		r := bufio.NewReaderSize(in, chain.MaxLine+8)
+		if mark, _ := r.Peek(len(chain.ByteOrderMark)); string(mark) == chain.ByteOrderMark {
+			_, _ = r.Discard(len(mark))
+		}
+		for {
+			part, err := r.ReadSlice('\n')
+			line := bytes.TrimSuffix(bytes.TrimSuffix(bytes.Clone(part), []byte("\n")), []byte("\r"))
+			for errors.Is(err, bufio.ErrBufferFull) {
+				_, err = r.ReadSlice('\n')
+			}
+			switch {
+			case err != nil && !errors.Is(err, io.EOF):
+				yield(nil, fmt.Errorf("read events: %w", err))
+				return
+			case len(part) == 0, !yield(line, nil), err != nil:
 				return
 			}
 		}
-		if err := scanner.Err(); err != nil {
-			yield(nil, fmt.Errorf("read events: %w", err))
+	}
+}
+
+// maxListed bounds the reasons that examine lists.
+const maxListed = 100
+
+// examine checks all lines of in before any is sent, unless bad ones are to be left
+// out, and returns them to be read once more. done is called when they are.
+func (s *sending) examine(in io.Reader, messages io.Writer) (again iter.Seq2[[]byte, error], done func(), err error) {
+	file, from, done, err := readableTwice(in)
+	if err != nil {
+		return nil, nil, err
+	}
+	mark := make([]byte, len(chain.ByteOrderMark))
+	if n, _ := file.ReadAt(mark, from); string(mark[:n]) == chain.ByteOrderMark {
+		fmt.Fprintln(messages, "the file begins with a byte order mark: it is the file's, and no part of the first event")
+	}
+	bad, number := 0, 0
+	if !s.skipBad {
+		for line, err := range readLines(file) {
+			if err != nil {
+				done()
+				return nil, nil, err
+			}
+			number++
+			problems := bus.Check([][]byte{line}, now())
+			for _, p := range problems[:min(len(problems), max(0, maxListed-bad))] {
+				s.report(messages, number, bus.Reason{Problem: p})
+			}
+			bad += len(problems)
 		}
 	}
+	if bad > 0 {
+		done()
+		return nil, nil, badNews("nothing was sent: %d problems in %d lines (say --skip-bad to leave such lines out)", bad, number)
+	}
+	_, err = file.Seek(from, io.SeekStart)
+	return readLines(file), done, err
+}
+
+// readableTwice is in where that is a file, else a temporary file of its bytes, and
+// where they begin.
+func readableTwice(in io.Reader) (file *os.File, from int64, done func(), err error) {
+	if f, ok := in.(*os.File); ok {
+		if from, err := f.Seek(0, io.SeekCurrent); err == nil {
+			return f, from, func() {}, nil
+		}
+	}
+	f, err := os.CreateTemp("", "civicledger-submit-*")
+	if err != nil {
+		return nil, 0, nil, err
+	}
+	_, err = io.Copy(f, in)
+	if err == nil {
+		_, err = f.Seek(0, io.SeekStart)
+	}
+	if err := errors.Join(err, os.Remove(f.Name())); err != nil {
+		return nil, 0, nil, errors.Join(fmt.Errorf("keep standard input: %w", err), f.Close())
+	}
+	return f, 0, func() { f.Close() }, nil
 }
 
 // outcome is the summary of a delivery, versioned for programs.
@@ -123,7 +206,7 @@ func (s *sending) run(ctx context.Context, lines iter.Seq2[[]byte, error], out, 
 	if err != nil {
 		return err
 	}
-	receipts, closeReceipts, err := s.receipts(out)
+	receipts, closeReceipts, _, err := openReceipts(s.receiptsFile, out, progress)
 	if err != nil {
 		return err
 	}
@@ -152,13 +235,13 @@ func (s *sending) run(ctx context.Context, lines iter.Seq2[[]byte, error], out, 
 		},
 	})
 	writeErr = errors.Join(writeErr, closeReceipts())
-	if !s.skipBad {
-		left = nil // it stopped at the first: nobody can say yet which there are
+	if !s.skipBad || s.lineIn != nil {
+		left = nil // it stopped at the first, or the lines are in no file that civicverify could be shown
 	}
 	s.summarise(progress, outcome{
 		Format: "civicledger delivery v1", Agency: s.agency, Origin: client.About().Origin,
 		Accepted: counts.Accepted, Recorded: counts.Recorded, Conflict: counts.Conflict, Refused: counts.Refused,
-		Without: verify.ListLines(left),
+		Without: auditor.ListLines(left),
 	})
 	return s.verdict(counts, err, writeErr)
 }
@@ -170,7 +253,7 @@ func (s *sending) verdict(counts bus.Counts, err, writeErr error) error {
 	case writeErr != nil:
 		return writeErr
 	case errors.As(err, &refusal):
-		return badNews("stopped at the first refusal: %v (say --skip-bad to leave such lines out)", refusal)
+		return badNews("stopped at the first refusal, which is named above (say --skip-bad to leave such lines out)")
 	case err != nil:
 		return err
 	case counts.Refused+counts.Conflict > 0:
@@ -179,18 +262,11 @@ func (s *sending) verdict(counts bus.Counts, err, writeErr error) error {
 	return nil
 }
 
-func (s *sending) receipts(out io.Writer) (io.Writer, func() error, error) {
-	if s.receiptsFile == "" || s.receiptsFile == "-" {
-		return out, func() error { return nil }, nil
-	}
-	f, err := os.OpenFile(s.receiptsFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	if err != nil {
-		return nil, nil, err
-	}
-	return f, func() error { return errors.Join(f.Sync(), f.Close()) }, nil
-}
-
 func (s *sending) report(w io.Writer, line int, reason bus.Reason) {
+	if s.lineIn != nil && line > 0 {
+		line = s.lineIn(line)
+	}
+	reason.Line = line // of the file: one numbering
 	if s.json {
 		text, err := json.Marshal(reason)
 		if err == nil {

@@ -3,26 +3,26 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"civicledger/ledger/verify"
+	"civicledger/cmd/internal/auditor"
 )
 
 // newVerifyCommand is civicverify under the name of the ledger's own binary.
 func newVerifyCommand() *cobra.Command {
-	var q verify.Request
+	var q auditor.Request
 	c := &cobra.Command{
 		Use:     "verify (--data DIR | --url URL | --dir DIR) --key VERIFIER-KEY",
 		Short:   "Verify a whole log: entries, links, signatures, rights, checkpoint",
-		Long:    verify.Usage,
+		Long:    auditor.Usage,
 		Example: "  civicledger verify --data ./data --key ./data/log.pub",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if code := verify.Command(c.Context(), q, c.OutOrStdout(), c.ErrOrStderr()); code != 0 {
+			if code := auditor.Command(c.Context(), q, c.OutOrStdout(), c.ErrOrStderr()); code != 0 {
 				return &exitError{code: code}
 			}
 			return nil
 		},
 	}
-	c.Flags().StringVar(&q.Data, "data", "", "data directory of a ledger: stopped, copied, or live (up to its checkpoint)")
+	c.Flags().StringVar(&q.Data, "data", "", "data directory of a ledger: stopped, copied, or live")
 	c.Flags().StringVar(&q.URL, "url", "", "base URL of a server that shows its log (C2SP tlog-tiles)")
 	c.Flags().StringVar(&q.Dir, "dir", "", "directory of a server's paths as static files")
 	c.Flags().StringVar(&q.State, "state", "", "file that keeps the last checkpoint seen, to notice a rewind or a fork")

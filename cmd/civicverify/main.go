@@ -11,12 +11,12 @@ import (
 	"os/signal"
 	"syscall"
 
-	"civicledger/ledger/verify"
+	"civicledger/cmd/internal/auditor"
 )
 
 func main() {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := verify.Main(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	code := auditor.Main(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	cancel()
 	os.Exit(code)
 }

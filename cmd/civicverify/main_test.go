@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"civicledger/cmd/internal/auditor"
 	"civicledger/ledger"
 	"civicledger/ledger/book"
 	"civicledger/ledger/chain"
@@ -20,7 +21,7 @@ import (
 	"civicledger/ledger/roster"
 	"civicledger/ledger/suite"
 	"civicledger/ledger/tiles"
-	"civicledger/ledger/verify"
+	"civicledger/ledger/verify/verdict"
 )
 
 const origin = "ledger.example.org/test"
@@ -93,7 +94,7 @@ func mustSay(t *testing.T, operator *keys.Key, eventType string, data any) *chai
 
 func civicverify(args ...string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer
-	code = verify.Main(context.Background(), args, &out, &errs)
+	code = auditor.Main(context.Background(), args, &out, &errs)
 	return code, out.String(), errs.String()
 }
 
@@ -119,8 +120,8 @@ func TestRun_StoppedAndDamaged(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, out, _ := civicverify("--data", dir, "--key", key, "--json")
-	var r verify.Report
-	if err := json.Unmarshal([]byte(out), &r); err != nil || code != 0 || r.Verdict != verify.Sound || r.Format != verify.Format || r.Counts.Entries != 2 || r.Counts.Agencies != 1 {
+	var r verdict.Report
+	if err := json.Unmarshal([]byte(out), &r); err != nil || code != 0 || r.Verdict != verdict.Sound || r.Format != verdict.Format || r.Counts.Entries != 2 || r.Counts.Agencies != 1 {
 		t.Fatalf("%d %v %s", code, err, out)
 	}
 	names, err := filepath.Glob(filepath.Join(dir, "book", "*.seg"))

@@ -47,8 +47,11 @@ type IntakeConfig struct {
 	Grace       time.Duration    // at the end, for what is in flight, 5 s
 	Now         func() time.Time // time.Now
 	// Check judges the lines before the ledger sees them; nil stands for Check.
-	Check  func(lines [][]byte, now time.Time) events.Problems
-	Logger *slog.Logger
+	Check func(lines [][]byte, now time.Time) events.Problems
+	// Receipt makes the receipt of a recorded submission again, nil where there is
+	// none; without it none are given to who asks.
+	Receipt func(digest chain.Hash) (*chain.Receipt, error)
+	Logger  *slog.Logger
 }
 
 // Intake moves submissions from the queue to the ledger, in the order in which
@@ -105,6 +108,11 @@ func (i *Intake) Run(ctx context.Context) error {
 	if err := i.about().say(ctx, i.cfg.Conn); err != nil {
 		return fmt.Errorf("intake: %w", err)
 	}
+	noMore, err := i.answerReceipts()
+	if err != nil {
+		return fmt.Errorf("intake: answer who asks for receipts: %w", err)
+	}
+	defer noMore()
 	sub := NewSubscriber(i.cfg.Conn, SubscriberConfig{MaxInFlight: i.cfg.MaxInFlight, Pause: i.cfg.Pause, Logger: i.log})
 	defer sub.Close()
 	// What is in flight outlives ctx by the grace.

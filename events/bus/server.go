@@ -133,13 +133,13 @@ func options(cfg ServerConfig, host string, port int, secret string) *server.Opt
 	return o
 }
 
-// agencyMay lists what a connection of an agency may do: publish submissions,
+// agencyMay lists what a connection of an agency may do: publish submissions, ask for receipts,
 // read answers, as they come or through consumers of its own, read what the ledger says about
 // itself. It may not read other agencies' submissions, and touch no stream:
 // whoever may publish on all of $JS.API may delete them.
 func agencyMay() *server.Permissions {
 	publish := []string{
-		SubmissionsTopic,
+		SubmissionsTopic, ReceiptSubject,
 		"$JS.API.INFO",
 		"$JS.API.STREAM.INFO." + aboutStream,
 		"$JS.API.STREAM.MSG.GET." + aboutStream,

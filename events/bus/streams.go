@@ -16,6 +16,7 @@ import (
 const (
 	SubmissionsTopic = "submissions.*" // what the intake subscribes to
 	AboutSubject     = "about"         // one retained message: see About
+	ReceiptSubject   = "receipt"       // a request: see Client.Receipt
 
 	submissionsPrefix = "submissions."
 	receiptsPrefix    = "receipts."
@@ -35,6 +36,7 @@ const (
 	MetaKey        = "civicledger-key"        // key id, on a submission
 	MetaSignature  = "civicledger-signature"  // base64, on a submission
 	MetaSubmission = "civicledger-submission" // base64 of the digest, on the answer to it
+	MetaProblem    = "civicledger-problem"    // why there is no receipt, on the answer to a request
 	MetaRepeated   = "civicledger-repeated"   // "true" on the receipt of what was on the log before this message came
 )
 

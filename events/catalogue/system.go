@@ -51,6 +51,20 @@ type DayClosed struct {
 	Day string `json:"day"`
 }
 
+// LogCutAccepted says that entries were lost and that the operator goes on
+// without them.
+type LogCutAccepted struct {
+	Size   int64      `json:"size"`
+	Known  []CutKnown `json:"known"`
+	Reason string     `json:"reason"`
+}
+
+// CutKnown is something that knew how many entries there were.
+type CutKnown struct {
+	By   string `json:"by"`
+	Size *int64 `json:"size,omitzero"`
+}
+
 const (
 	sampleKey     = `"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="`
 	sampleNoteKey = `"ledger.example.org+7560eb88+AQABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"`
@@ -137,4 +151,18 @@ var _ = define[DayClosed](familySystem, Type{
 	Meaning:     "The local day is over; no entry recorded in it follows. Deadlines and periods are driven by it.",
 	LegalSource: "the ledger's own rules",
 	Fields:      []Field{date("day", "The day, in the ledger's time zone.")},
+})
+
+var _ = define[LogCutAccepted](familySystem, Type{
+	Name: "log.cut.accepted.v1", TitleEN: "Loss of entries accepted", TitleZH: "条目丢失确认",
+	Meaning:     "Entries that stood behind this place were lost; the operator admits it and goes on without them. Whoever holds a checkpoint or receipt of more entries learns here why the log does not extend it.",
+	LegalSource: "the ledger's own rules",
+	Fields: []Field{
+		integer("size", 1, 1<<53-1, "How many entries remained: the index of this one."),
+		list("known", 1, 20, "What knew of more entries, or should have.", nil,
+			text("by", 300, "A stored checkpoint, the index, a later frame of the book."),
+			opt(integer("size", 1, 1<<53-1, "How many entries it knew of; absent where it could not be read.")),
+		),
+		text("reason", 500, "Why, in the operator's words."),
+	},
 })

@@ -13,6 +13,8 @@ import (
 	"civicledger/ledger/chain"
 	"civicledger/ledger/frame"
 	"civicledger/ledger/verify"
+	"civicledger/ledger/verify/source"
+	"civicledger/ledger/verify/verdict"
 )
 
 // shadowName is the directory in which the repaired book is put together: new
@@ -59,9 +61,9 @@ func (w *repair) build(ctx context.Context, shadow string) error {
 	if err := w.buildSlots(shadow); err != nil {
 		return err
 	}
-	w.done.Report = verify.Run(ctx, verify.Directory(shadow), w.Key, verify.Options{Progress: w.options.Progress})
+	w.done.Report = verify.Run(ctx, source.Directory(shadow), w.Key, verify.Options{Progress: w.options.Progress})
 	w.done.Report.Source = w.Data
-	if w.done.Report.Verdict == verify.Unchecked {
+	if w.done.Report.Verdict == verdict.Unchecked {
 		return fmt.Errorf("verify the repaired book: %s", w.done.Report.Problem)
 	}
 	return nil

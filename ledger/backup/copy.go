@@ -363,18 +363,19 @@ func (c *copier) finish(file *os.File, start int64, want checksum) error {
 // sign puts the ledger's checkpoint into the copy, last of all.
 func (c *copier) sign() error {
 	c.done.Size, c.done.Note = c.cp.Size, c.cp.note
-	if c.held == nil || c.held.note != c.cp.note {
+	if c.held == nil || c.held.note != c.cp.note || !c.held.twice {
 		slot := frame.Slot{Sequence: 1, Note: []byte(c.cp.note)}
-		i := 0
 		if c.held != nil {
-			slot.Sequence, i = c.held.sequence+1, 1-c.held.slot
+			slot.Sequence = c.held.sequence + 1
 		}
 		data, err := slot.Append(nil)
 		if err != nil {
 			return err
 		}
-		if err := c.files.put(bookPath(c.to, frame.SlotNames[i]), data); err != nil {
-			return fmt.Errorf("write checkpoint of the copy: %w", err)
+		for _, name := range frame.SlotNames {
+			if err := c.files.put(bookPath(c.to, name), data); err != nil {
+				return fmt.Errorf("write checkpoint of the copy: %w", err)
+			}
 		}
 	}
 	path := filepath.Join(c.to, keyFile)

@@ -14,7 +14,7 @@ import (
 	"civicledger/ledger/book"
 	"civicledger/ledger/chain"
 	"civicledger/ledger/frame"
-	"civicledger/ledger/verify"
+	"civicledger/ledger/verify/verdict"
 )
 
 // keyFile in a data directory says, last of all, that a ledger is there.
@@ -83,8 +83,8 @@ func (s *segment) read(path string) error {
 type stored struct {
 	chain.Checkpoint
 	note     string
-	sequence uint64
-	slot     int
+	sequence uint64 // the greatest of both
+	twice    bool   // both slots hold it
 }
 
 // readCheckpoint returns the newest checkpoint in the slots that the key
@@ -102,7 +102,7 @@ func readCheckpoint(dir string, verifier note.Verifier) (newest *stored, bad []s
 }
 
 func readSlots(dir string, verifier note.Verifier) (newest *stored, bad []string, err error) {
-	for i, name := range frame.SlotNames {
+	for _, name := range frame.SlotNames {
 		data, err := os.ReadFile(bookPath(dir, name))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, nil, err
@@ -119,9 +119,15 @@ func readSlots(dir string, verifier note.Verifier) (newest *stored, bad []string
 			bad = append(bad, fmt.Sprintf("%s: %v", inBook(name), err))
 			continue
 		}
-		if newest == nil || slot.Sequence > newest.sequence {
-			newest = &stored{c, string(slot.Note), slot.Sequence, i}
+		next := &stored{Checkpoint: c, note: string(slot.Note), sequence: slot.Sequence}
+		if newest != nil {
+			next.sequence = max(next.sequence, newest.sequence)
+			if next.twice = next.note == newest.note; next.Size < newest.Size {
+				newest.sequence = next.sequence
+				continue
+			}
 		}
+		newest = next
 	}
 	return newest, bad, nil
 }
@@ -162,6 +168,6 @@ func damageAt(first, last uint64, name string, offset int64, reason string) ledg
 	return ledger.Damage{First: first, Last: max(first, last), File: inBook(name), Offset: offset, Reason: reason}
 }
 
-func damageOf(d *verify.Defect) ledger.Damage {
+func damageOf(d *verdict.Defect) ledger.Damage {
 	return ledger.Damage{First: d.First, Last: d.Last, File: d.File, Offset: d.Offset, Reason: d.Kind + ": " + d.Message}
 }

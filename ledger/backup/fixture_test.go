@@ -20,6 +20,8 @@ import (
 	"civicledger/ledger/roster"
 	"civicledger/ledger/suite"
 	"civicledger/ledger/verify"
+	"civicledger/ledger/verify/source"
+	"civicledger/ledger/verify/verdict"
 )
 
 const (
@@ -185,13 +187,13 @@ func (r *rig) grow(commits int) {
 	r.sign()
 }
 
-func (r *rig) known() *verify.Known {
+func (r *rig) known() *verdict.Signed {
 	r.Helper()
 	cp, _, err := readCheckpoint(r.dir, r.log.Verifier())
 	if err != nil || cp == nil {
 		r.Fatalf("checkpoint: %v, %v", cp, err)
 	}
-	return &verify.Known{Checkpoint: cp.Checkpoint, Note: cp.note}
+	return &verdict.Signed{Checkpoint: cp.Checkpoint, Note: cp.note}
 }
 
 func (r *rig) copyTo(dir string) (*Copied, error) {
@@ -210,11 +212,9 @@ func (r *rig) mustCopy(dir string) *Copied {
 // mustBeSound verifies a directory and returns the size of its checkpoint.
 func (r *rig) mustBeSound(dir string) uint64 {
 	r.Helper()
-	report := verify.Run(context.Background(), verify.Directory(dir), r.log.VerifierKey(), verify.Options{})
-	if report.Verdict != verify.Sound {
-		var words strings.Builder
-		_ = report.WriteWords(&words)
-		r.Fatalf("%s", words.String())
+	report := verify.Run(context.Background(), source.Directory(dir), r.log.VerifierKey(), verify.Options{})
+	if report.Verdict != verdict.Sound {
+		r.Fatalf("%+v", report)
 	}
 	return report.Checkpoint.Size
 }

@@ -11,7 +11,7 @@ import (
 	"civicledger/ledger/book"
 	"civicledger/ledger/chain"
 	"civicledger/ledger/frame"
-	"civicledger/ledger/verify"
+	"civicledger/ledger/verify/verdict"
 )
 
 // Repairing is what Repair is to do.
@@ -38,8 +38,8 @@ type Repaired struct {
 	Changes []Change
 	Kept    []string // what was there, relative to the data directory
 	Notes   []string
-	Refused []Refusal      // entries that nobody had as the log states them: nothing was changed
-	Report  *verify.Report // of the repaired book, or of the book if there is nothing to repair
+	Refused []Refusal       // entries that nobody had as the log states them: nothing was changed
+	Report  *verdict.Report // of the repaired book, or of the book if there is nothing to repair
 }
 
 // Repair puts back what is damaged in the book of a data directory that nobody
@@ -110,7 +110,7 @@ func (w *repair) run(ctx context.Context) (err error) {
 }
 
 func (w *repair) sound() bool {
-	return w.done.Report != nil && w.done.Report.Verdict == verify.Sound
+	return w.done.Report != nil && w.done.Report.Verdict == verdict.Sound
 }
 
 func (w *repair) refused() *Refused {

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"civicledger/ledger/frame"
-	"civicledger/ledger/verify"
+	"civicledger/ledger/verify/verdict"
 )
 
 func mustOpenSource(t testing.TB, where string) *Source {
@@ -294,7 +294,7 @@ func TestRepair_DryRunChangesNothing(t *testing.T) {
 	dir := spoil(t, r.dir, damages[6])
 	before := contents(t, dir)
 	done, err := Repair(context.Background(), Repairing{Data: dir, Key: r.log.VerifierKey(), From: []*Source{mustOpenSource(t, to)}, DryRun: true}, Options{})
-	if err != nil || len(done.Changes) != 1 || done.Changes[0].What != "entry" || done.Changes[0].Bytes != 1 || done.Report.Verdict != verify.Sound {
+	if err != nil || len(done.Changes) != 1 || done.Changes[0].What != "entry" || done.Changes[0].Bytes != 1 || done.Report.Verdict != verdict.Sound {
 		t.Fatalf("would do %+v, %v; want one entry", done, err)
 	}
 	if after := contents(t, dir); len(after) != len(before) || len(done.Kept) != 0 {

@@ -13,6 +13,8 @@ import (
 
 	"civicledger/ledger/chain"
 	"civicledger/ledger/verify"
+	"civicledger/ledger/verify/source"
+	"civicledger/ledger/verify/verdict"
 )
 
 // ErrNoProof is wrapped where Restore has no checkpoint from elsewhere: a copy
@@ -22,16 +24,16 @@ var ErrNoProof = errors.New("nothing to prove the copy against")
 // Restored says what Restore made.
 type Restored struct {
 	Copied *Copied
-	Known  *verify.Known  // what it was proven against; nil: nothing
-	Report *verify.Report // of the restored directory, sound
+	Known  *verdict.Signed // what it was proven against; nil: nothing
+	Report *verdict.Report // of the restored directory, sound
 }
 
 // Restoring is what Restore is to do.
 type Restoring struct {
 	From, Data string
-	Key        string        // verifier key
-	Known      *verify.Known // a checkpoint that was kept elsewhere
-	NoProof    bool          // there is none, and that is accepted: the copy may be an old one
+	Key        string          // verifier key
+	Known      *verdict.Signed // a checkpoint that was kept elsewhere
+	NoProof    bool            // there is none, and that is accepted: the copy may be an old one
 	// Finish is called with the directory under its temporary name, when it
 	// is verified: what else belongs there is put there. Its error undoes all.
 	Finish func(dir string) error
@@ -124,25 +126,25 @@ func (r *Restoring) build(ctx context.Context, dir string, o Options) (*Restored
 }
 
 // judge verifies the whole directory.
-func (r *Restoring) judge(ctx context.Context, dir string, o Options) (*verify.Report, error) {
-	report := verify.Run(ctx, verify.Directory(dir), r.Key, verify.Options{Progress: o.Progress, Known: r.Known})
+func (r *Restoring) judge(ctx context.Context, dir string, o Options) (*verdict.Report, error) {
+	report := verify.Run(ctx, source.Directory(dir), r.Key, verify.Options{Progress: o.Progress, Known: r.Known})
 	switch report.Verdict {
-	case verify.Sound:
+	case verdict.Sound:
 		return report, nil
-	case verify.Unsound:
+	case verdict.Unsound:
 		return nil, unsound(r.From, report, "nothing was restored")
 	}
 	return nil, fmt.Errorf("verify what was copied: %s", report.Problem)
 }
 
 // unsound makes bad news of a report.
-func unsound(what string, report *verify.Report, consequence string) *Refused {
+func unsound(what string, report *verdict.Report, consequence string) *Refused {
 	d := report.Defects[0]
 	r := &Refused{Reason: fmt.Sprintf("%s is not sound, %s: %d defects, the first: %s at entries %d to %d: %s",
 		what, consequence, report.DefectCount, d.Kind, d.First, d.Last, d.Message)}
 	for _, d := range report.Defects {
 		r.Damages = append(r.Damages, damageOf(&d))
-		if (d.Kind == verify.KindRewind || d.Kind == verify.KindFork) && report.Known != nil {
+		if (d.Kind == verdict.KindRewind || d.Kind == verdict.KindFork) && report.Known != nil {
 			r.Before, r.Now = report.Known.Note, report.Checkpoint.Note
 		}
 	}
@@ -152,7 +154,7 @@ func unsound(what string, report *verify.Report, consequence string) *Refused {
 // ReadKnown reads a checkpoint that was kept: a signed note (the state file of a
 // verifier, a witness's answer), or receipts, one on each line, of which the
 // newest checkpoint counts. The key must have signed it.
-func ReadKnown(file, key string) (*verify.Known, error) {
+func ReadKnown(file, key string) (*verdict.Signed, error) {
 	verifier, err := note.NewVerifier(key)
 	if err != nil {
 		return nil, fmt.Errorf("the key is not a verifier key: %w", err)
@@ -164,7 +166,7 @@ func ReadKnown(file, key string) (*verify.Known, error) {
 	if !strings.HasPrefix(string(text), "{") {
 		return openKnown(file, string(text), verifier)
 	}
-	var newest *verify.Known
+	var newest *verdict.Signed
 	for line := range strings.Lines(string(text)) {
 		receipt, err := chain.ParseReceipt([]byte(strings.TrimSuffix(line, "\n")))
 		if err != nil {
@@ -181,10 +183,10 @@ func ReadKnown(file, key string) (*verify.Known, error) {
 	return newest, nil
 }
 
-func openKnown(file, text string, verifier note.Verifier) (*verify.Known, error) {
+func openKnown(file, text string, verifier note.Verifier) (*verdict.Signed, error) {
 	c, err := chain.OpenCheckpoint([]byte(text), verifier)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	return &verify.Known{Checkpoint: c, Note: text}, nil
+	return &verdict.Signed{Checkpoint: c, Note: text}, nil
 }

@@ -9,10 +9,10 @@ import (
 	"testing"
 
 	"civicledger/ledger/chain"
-	"civicledger/ledger/verify"
+	"civicledger/ledger/verify/verdict"
 )
 
-func (r *rig) restore(from, data string, known *verify.Known) (*Restored, error) {
+func (r *rig) restore(from, data string, known *verdict.Signed) (*Restored, error) {
 	return Restore(context.Background(), Restoring{From: from, Data: data, Key: r.log.VerifierKey(), Known: known}, Options{})
 }
 
@@ -41,7 +41,7 @@ func TestRestore_ProvesItself(t *testing.T) {
 }
 
 // mustNotRestore checks that nothing is left where the directory was to be.
-func (r *rig) mustNotRestore(from string, known *verify.Known, words ...string) *Refused {
+func (r *rig) mustNotRestore(from string, known *verdict.Signed, words ...string) *Refused {
 	r.Helper()
 	beside := r.TempDir()
 	_, err := r.restore(from, filepath.Join(beside, "new"), known)

@@ -12,7 +12,7 @@ import (
 
 	"civicledger/ledger/book"
 	"civicledger/ledger/chain"
-	"civicledger/ledger/verify"
+	"civicledger/ledger/verify/source"
 )
 
 // Source is another copy of the log, from which Repair takes entries by their
@@ -32,13 +32,13 @@ type Source struct {
 // paths as static files, or the URL of a server.
 func OpenSource(where string) (*Source, error) {
 	if strings.HasPrefix(where, "http://") || strings.HasPrefix(where, "https://") {
-		return tilesSource(where, verify.Server(where)), nil
+		return tilesSource(where, source.Server(where)), nil
 	}
 	if _, err := os.Stat(bookPath(where, "")); err == nil {
 		return bookSource(where)
 	}
 	if _, err := os.Stat(filepath.Join(where, "checkpoint")); err == nil {
-		return tilesSource(where, verify.Static(where)), nil
+		return tilesSource(where, source.Static(where)), nil
 	}
 	return nil, fmt.Errorf("%s is neither a data directory (%s/) nor an export of a log (checkpoint, tile/)", where, book.Dir)
 }
@@ -85,7 +85,7 @@ func bookEntries(ctx context.Context, b *book.Book, from, to uint64, yield func(
 	return nil
 }
 
-func tilesSource(name string, tiles *verify.Tiles) *Source {
+func tilesSource(name string, tiles *source.Tiles) *Source {
 	var size uint64
 	s := &Source{name: name}
 	s.checkpoint = func(ctx context.Context, verifier note.Verifier) (*stored, error) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -182,41 +183,197 @@ func TestOpen_FrameInAnEvent(t *testing.T) {
 	}
 }
 
-func TestOpen_CheckpointSlots(t *testing.T) {
-	zeroed := func(data []byte) []byte { clear(data); return data }
-	flipped := func(data []byte) []byte { data[30] = 0xff; return data }
-	cut := func(data []byte) []byte { return data[:100] }
-	empty := func([]byte) []byte { return nil }
-	for name, spoil := range map[string]func([]byte) []byte{"zeroed": zeroed, "flipped": flipped, "cut": cut, "empty": empty} {
-		t.Run(name, func(t *testing.T) {
+// slotFaults make a slot unusable.
+var slotFaults = map[string]func(f *fixture, name string){
+	"zeroed":  func(f *fixture, name string) { f.change(name, func(data []byte) []byte { clear(data); return data }) },
+	"flipped": func(f *fixture, name string) { f.change(name, func(data []byte) []byte { data[30] ^= 1; return data }) },
+	"cut":     func(f *fixture, name string) { f.change(name, func(data []byte) []byte { return data[:100] }) },
+	"emptied": func(f *fixture, name string) { f.put(name, nil) },
+	"removed": func(f *fixture, name string) {
+		if err := os.Remove(f.path(name)); err != nil {
+			f.Fatal(err)
+		}
+	},
+}
+
+// TestOpen_OneSlot: a crash may leave one slot unusable. Where the book reaches
+// the other one and nothing else is wrong, both are written again.
+func TestOpen_OneSlot(t *testing.T) {
+	for name, spoil := range slotFaults {
+		for i, slot := range frame.SlotNames {
 			f := newBook(t, Options{}, 3, 4)
-			b := mustOpen(t, f.dir, f.options)
-			if err := b.SaveCheckpoint(ledgertest.NewNote(t, 6)); err != nil {
-				t.Fatal(err)
-			}
-			b.Close()
-			newer := frame.SlotNames[0]
-			if slot, err := frame.ParseSlot(f.read(frame.SlotNames[1])); err == nil && slot.Sequence == 2 {
-				newer = frame.SlotNames[1]
-			}
-			f.change(newer, spoil)
+			spoil(f, slot)
 			report := f.checkSound(3)
-			if report.Checkpoint != 4 || report.Above != 2 {
-				t.Errorf("with the newer slot %s: %+v", name, report)
-			}
-			if len(report.BadSlots) != 1 && name != "empty" {
-				t.Errorf("bad slots %q", report.BadSlots)
+			if report.Checkpoint != 4 || report.Above != 2 || len(report.BadSlots) != 1 || !strings.Contains(report.BadSlots[0], slot) {
+				t.Errorf("with slot %d %s: %+v", i, name, report)
 			}
 			for _, slot := range frame.SlotNames {
-				f.change(slot, spoil)
+				if _, err := frame.ParseSlot(f.read(slot)); err != nil {
+					t.Errorf("with slot %d %s, %s is not mended: %v", i, name, slot, err)
+				}
 			}
-			if _, err := Open(f.dir, f.options); !errors.Is(err, ErrNoCheckpoint) || !strings.Contains(err.Error(), frame.SlotNames[0]) {
-				t.Fatalf("with both slots %s: %v", name, err)
+		}
+	}
+}
+
+// TestOpen_TwoFaults: with one slot unusable nobody knows how many entries were
+// signed, so that nothing that is wrong with the book's end is called torn; nor
+// is it where the index, or a later frame, knows better. Nothing changes on the
+// disk, and the error says what stands and what knows of more.
+func TestOpen_TwoFaults(t *testing.T) {
+	const known = "the index"
+	endFaults := map[string]func(f *fixture, data []byte) []byte{
+		"last frame changed": func(f *fixture, data []byte) []byte { data[f.offsets[3]+60] ^= 1; return data },
+		"last frame cut":     func(f *fixture, data []byte) []byte { return data[:f.offsets[3]+50] },
+		"two thirds":         func(f *fixture, data []byte) []byte { return data[:len(data)*2/3] },
+		"last two changed":   func(f *fixture, data []byte) []byte { data[f.offsets[2]] ^= 1; data[len(data)-1] ^= 1; return data },
+		"middle changed":     func(f *fixture, data []byte) []byte { data[f.offsets[1]+120] ^= 1; return data },
+	}
+	witnesses := map[string]func(f *fixture){
+		known:           func(f *fixture) { f.options.Known = func(*Book) []Witness { return []Witness{{known, 8}} } },
+		"a later frame": func(f *fixture) {},
+	}
+	for name, spoil := range slotFaults {
+		witnesses[name] = func(f *fixture) { spoil(f, frame.SlotNames[1]) }
+	}
+	for end, damage := range endFaults {
+		for witness, fault := range witnesses {
+			if witness == "a later frame" && end != "last two changed" && end != "middle changed" {
+				continue // an ordinary torn tail
 			}
-			if n := f.checkReadOnly(); n != 3 {
-				t.Errorf("%d commits can be read without a checkpoint", n)
-			}
-		})
+			t.Run(end+", "+witness, func(t *testing.T) {
+				f := newBook(t, Options{}, 4, 2)
+				f.change(first, func(data []byte) []byte { return damage(f, data) })
+				fault(f)
+				before := f.content()
+				_, err := Open(f.dir, f.options)
+				var d *DamageError
+				if !errors.As(err, &d) {
+					t.Fatalf("open: %v", err)
+				}
+				standing := map[string]uint64{"last frame changed": 6, "last frame cut": 6, "two thirds": 4, "last two changed": 4, "middle changed": 2}[end]
+				if d.Standing != standing || len(d.Known) < 2 && witness != "a later frame" {
+					t.Errorf("%d stand, want %d; known: %v", d.Standing, standing, d.Known)
+				}
+				if f.content() != before {
+					t.Error("the files were changed")
+				}
+				checkAcceptedLoss(f, d)
+			})
+		}
+	}
+}
+
+// checkAcceptedLoss accepts the loss and checks that what stood stands, that
+// what was cut off is kept, and that the book goes on.
+func checkAcceptedLoss(f *fixture, d *DamageError) {
+	f.Helper()
+	before := f.content()
+	for _, size := range []uint64{d.Standing - 1, d.Standing + 1} {
+		if _, err := OpenLoss(f.dir, size, f.options); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("--size %d", d.Standing)) {
+			f.Errorf("a loss of other entries: %v", err)
+		}
+	}
+	l, err := OpenLoss(f.dir, d.Standing, f.options)
+	if err != nil {
+		f.Fatal(err)
+	}
+	if f.content() != before {
+		f.Error("the files were changed before the loss was accepted")
+	}
+	if err := l.Cut(); err != nil {
+		f.Fatal(err)
+	}
+	if _, err := Open(f.dir, f.options); !errors.Is(err, ErrLocked) {
+		f.Errorf("open during a cut: %v", err)
+	}
+	if err := l.Commit(ledgertest.NewCommit(l.Head(), 1, 60)); err != nil {
+		f.Fatal(err)
+	}
+	if err := errors.Join(l.SaveCheckpoint(ledgertest.NewNote(f, d.Standing+1)), l.Close()); err != nil {
+		f.Fatal(err)
+	}
+	f.options.Known = nil
+	b := mustOpen(f.TB.(*testing.T), f.dir, f.options)
+	if b.Head().Size != d.Standing+1 || b.Report().Checkpoint != d.Standing+1 {
+		f.Errorf("afterwards: head %v, report %+v", b.Head(), b.Report())
+	}
+	f.checkFrom(b, 0, append(f.commits[:d.Standing/2:d.Standing/2], ledgertest.NewCommit(f.commits[d.Standing/2-1].Head, 1, 60)))
+	aside, err := filepath.Glob(f.path("cut-*"))
+	if err != nil || len(aside) == 0 {
+		f.Errorf("nothing was moved aside: %v", err)
+	}
+	b.Close()
+}
+
+// TestOpenLoss_Segments cuts a book of several segments in its middle.
+func TestOpenLoss_Segments(t *testing.T) {
+	f := newBook(t, Options{SegmentSize: 1}, 6, 12)
+	names := f.segments()
+	f.change(names[3], func(data []byte) []byte { data[len(data)-1] ^= 1; return data })
+	mustOpen(t, f.dir, f.options).Close() // opening does not read a segment before the last
+	if err := os.Remove(f.path(names[4])); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Open(f.dir, f.options)
+	var d *DamageError
+	if !errors.As(err, &d) || d.Standing != 6 {
+		t.Fatalf("open: %v", err)
+	}
+	checkAcceptedLoss(f, d)
+}
+
+func TestOpenLoss_NothingIsLost(t *testing.T) {
+	f := newBook(t, Options{}, 3, 4)
+	if _, err := OpenLoss(f.dir, 6, f.options); err == nil || !strings.Contains(err.Error(), "nothing is lost") {
+		t.Fatalf("of a sound book: %v", err)
+	}
+	f.checkSound(3)
+	f = newBook(t, Options{}, 1, 2)
+	f.change(first, func(data []byte) []byte { clear(data[f.offsets[0]:]); return data })
+	if _, err := OpenLoss(f.dir, 0, f.options); !errors.Is(err, ledger.ErrDamaged) || !strings.Contains(err.Error(), "restore") {
+		t.Fatalf("where nothing stands: %v", err)
+	}
+}
+
+// TestOpen_ForgedSlot: a slot that is not signed by the ledger's key is not
+// believed, whatever it says.
+func TestOpen_ForgedSlot(t *testing.T) {
+	f := newBook(t, Options{}, 4, 8)
+	forged := ledgertest.NewNote(t, 2)
+	f.options.Check = func(note []byte) error {
+		if bytes.Equal(note, forged) {
+			return errors.New("not signed by the ledger")
+		}
+		return nil
+	}
+	data, err := (&frame.Slot{Sequence: 99, Note: forged}).Append(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.put(frame.SlotNames[0], data)
+	if report := f.checkSound(4); report.Checkpoint != 8 || len(report.BadSlots) != 1 {
+		t.Errorf("with one forged slot: %+v", report)
+	}
+	f.put(frame.SlotNames[0], data)
+	f.put(frame.SlotNames[1], data)
+	if _, err := Open(f.dir, f.options); !errors.Is(err, ErrNoCheckpoint) {
+		t.Errorf("with two forged slots: %v", err)
+	}
+}
+
+func TestOpen_NoSlots(t *testing.T) {
+	for name, spoil := range slotFaults {
+		f := newBook(t, Options{}, 3, 4)
+		for _, slot := range frame.SlotNames {
+			spoil(f, slot)
+		}
+		if _, err := Open(f.dir, f.options); !errors.Is(err, ErrNoCheckpoint) || !errors.Is(err, ledger.ErrDamaged) || !strings.Contains(err.Error(), frame.SlotNames[0]) {
+			t.Fatalf("with both slots %s: %v", name, err)
+		}
+		if n := f.checkReadOnly(); n != 3 {
+			t.Errorf("%d commits can be read without a checkpoint", n)
+		}
 	}
 }
 
@@ -354,9 +511,10 @@ func TestTakeSurvey_NamesEveryDamagedFrame(t *testing.T) {
 	}
 }
 
-// TestCommits_StopsAtDamageOnTheWay: a writable book does not read on behind
-// damage in the same segment, and not at the second try either.
-func TestCommits_StopsAtDamageOnTheWay(t *testing.T) {
+// TestCommits_BehindDamage: a book gives what stands behind damage in the same
+// segment, and tells of the damage that it passes, until a mark lies behind it.
+// What is damaged it does not give, nor passes it once it has begun.
+func TestCommits_BehindDamage(t *testing.T) {
 	f := newBookOf(t, Options{SegmentSize: 2_000_000}, 40, 80, 30_000)
 	f.commits = f.commits[:40]
 	b := mustOpen(t, f.dir, f.options)
@@ -372,13 +530,40 @@ func TestCommits_StopsAtDamageOnTheWay(t *testing.T) {
 	}
 	b.Close()
 	f.change(first, func(data []byte) []byte { data[f.offsets[3]+200] ^= 1; return data })
-	b = mustOpen(t, f.dir, f.options)
-	for range 2 {
-		for c, err := range b.Commits(20) {
-			if !errors.Is(err, ledger.ErrDamaged) {
-				t.Fatalf("commit %v, %v behind damage", c, err)
+	bad := f.commits[3]
+	for _, readOnly := range []bool{false, true} {
+		b = mustOpen(t, f.dir, Options{SegmentSize: f.options.SegmentSize, ReadOnly: readOnly})
+		var told []ledger.Damage
+		b.OnDamage(func(d ledger.Damage) { told = append(told, d) })
+		for range 2 {
+			for c, err := range b.Commits(bad.Head.Size) {
+				if err != nil || c.Prev.Size != bad.Head.Size {
+					t.Fatalf("behind the damage: %v", err)
+				}
+				break
 			}
 		}
+		if len(told) == 0 || told[0].First != bad.Prev.Size || told[0].Last != bad.Head.Size-1 {
+			t.Errorf("told of %+v", told)
+		}
+		for _, from := range []uint64{0, bad.Prev.Size, bad.Head.Size - 1} {
+			next := from
+			for c, err := range b.Commits(from) {
+				if err == nil {
+					next = c.Head.Size
+					continue
+				}
+				var d *DamageError
+				if !errors.As(err, &d) || d.Found[0].First != bad.Prev.Size || (next != from && next != bad.Prev.Size) {
+					t.Errorf("from %d: %v at %d", from, err, next)
+				}
+				next = math.MaxUint64
+			}
+			if next != math.MaxUint64 {
+				t.Errorf("from %d: read over damage", from)
+			}
+		}
+		b.Close()
 	}
 }
 

@@ -13,6 +13,9 @@ var (
 	_ ledger.Locator      = (*Book)(nil)
 )
 
+// OnDamage sets who is told of damage that a reader passes on its way.
+func (b *Book) OnDamage(tell func(ledger.Damage)) { b.tell.Store(&tell) }
+
 // at returns the segment that holds an entry, and the last mark before it; nil
 // if the book is empty.
 func (b *Book) at(index uint64) (*segment, mark) {

@@ -56,6 +56,13 @@ type Options struct {
 	// the time of Open, so that a directory may be read while another process
 	// writes to it; and damage does not keep the book from opening.
 	ReadOnly bool
+	// Known says what else knows how many entries were durable: the index. It is
+	// called once, with the book as far as it stands, when the lock is held and
+	// before anything is written; where more is known than stands, nothing is.
+	Known func(*Book) []Witness
+	// Check says whether a stored checkpoint is one that may be believed: signed
+	// by the ledger's key. Nil: its form is enough.
+	Check func(note []byte) error
 	// FreeBytes says how much the disk of a directory still takes; Commit
 	// refuses with ledger.ErrNoSpace, and stores nothing, where it would need
 	// new space and leave less than MinFree. Nil: not asked.
@@ -77,6 +84,7 @@ type Book struct {
 
 	view atomic.Pointer[view] // what readers may read; replaced by Commit
 	stop atomic.Pointer[stop] // set once: closed, or failed
+	tell atomic.Pointer[func(ledger.Damage)]
 
 	write writer
 	slots slots

@@ -96,11 +96,12 @@ func (b *Book) compare(before, s *segment) {
 
 // ending is what the end of the book looks like.
 type ending struct {
-	view   *view // all whole frames
-	below  *view // those up to the checkpoint, if there is one
-	frames int   // whole frames that were read, from the checkpoint's segment on
-	torn   *Torn // bytes behind the last whole frame
-	border bool  // the checkpoint stands where a commit ends
+	view   *view  // all whole frames
+	below  *view  // those up to the checkpoint, if there is one
+	frames int    // whole frames that were read, from the checkpoint's segment on
+	torn   *Torn  // bytes behind the last whole frame
+	later  uint64 // size that a frame's header in those bytes extends
+	border bool   // the checkpoint stands where a commit ends
 }
 
 // readEnd reads every frame from the segment in which entry from stands; if
@@ -156,6 +157,7 @@ func (b *Book) readEndOf(e *ending, segments []*segment, i int) error {
 			// space that was reserved and not given back
 		case st.tail && last:
 			e.torn = &Torn{First: w.head.Size, File: w.file, Offset: st.offset, Size: s.size - st.offset, Reason: st.damage.Reason}
+			e.later = st.later
 		case st.tail:
 			b.gap(st.damage, segments[i+1])
 			return nil
@@ -188,10 +190,7 @@ func (b *Book) judgeEnd(e *ending) {
 		b.report.Torn = e.torn
 		return
 	}
-	d := ledger.Damage{First: head, Last: max(head, b.noted-min(b.noted, 1)), Offset: e.view.end}
-	if n := len(e.view.segments); n > 0 {
-		d.File = relative(frame.SegmentName(e.view.segments[n-1].first))
-	}
+	d := e.lost(b.noted-min(b.noted, 1), "")
 	switch {
 	case head < b.noted && e.torn != nil:
 		d.Reason = e.torn.Reason

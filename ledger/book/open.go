@@ -21,7 +21,7 @@ type Report struct {
 	Checkpoint uint64   // size of the newest stored checkpoint; 0 if there is none
 	Above      uint64   // whole entries found above it
 	Torn       *Torn    // a write that a crash cut off; nil if there was none
-	BadSlots   []string // checkpoint slots that could not be used, with the reason
+	BadSlots   []string // checkpoint slots that could not be used, with the reason; mended unless read-only
 }
 
 // Torn is the remains of a write that nobody was told had succeeded.
@@ -58,10 +58,7 @@ func Create(dir string) error {
 // here), ledger.ErrDamaged (a *DamageError, not when read-only), or say what
 // could not be read or written.
 func Open(dir string, options Options) (*Book, error) {
-	if options.SegmentSize == 0 {
-		options.SegmentSize = frame.DefaultSegmentSize
-	}
-	b := &Book{dir: dir, options: options, slots: slots{around: options.Around}}
+	b := unopened(dir, options)
 	if _, err := os.Stat(b.path("")); err != nil {
 		return nil, fmt.Errorf("open book: %w (a ledger is started by the command init)", err)
 	}
@@ -79,15 +76,20 @@ func Open(dir string, options Options) (*Book, error) {
 	return b, nil
 }
 
+func unopened(dir string, options Options) *Book {
+	if options.SegmentSize == 0 {
+		options.SegmentSize = frame.DefaultSegmentSize
+	}
+	return &Book{dir: dir, options: options, slots: slots{around: options.Around}}
+}
+
 // load reads the slots and the end of the book, judges what it found, and
 // makes everything durable that is there.
 func (b *Book) load() error {
-	bad, err := b.slots.load(b.path)
+	absent, err := b.loadSlots()
 	if err != nil {
 		return err
 	}
-	b.noted = b.slots.size
-	b.report.BadSlots, b.report.Checkpoint = bad, b.noted
 	segments, err := b.list()
 	if err != nil {
 		return err
@@ -104,13 +106,22 @@ func (b *Book) load() error {
 		b.view.Store(end.below)
 		return nil
 	}
-	if len(b.damages) > 0 {
-		return b.everyDamage()
-	}
-	if b.slots.note == nil && (end.frames > 1 || len(segments) > 1) {
-		return fmt.Errorf("%w: nothing says how many entries there must be; put %s back from a copy, or verify what is there and serve it read-only", ErrNoCheckpoint, relative(frame.SlotNames[0]))
+	b.view.Store(end.view)
+	if absent == len(frame.SlotNames) && end.frames <= 1 && len(segments) <= 1 {
+		b.report.BadSlots = nil // init was cut off between the genesis and its checkpoint
+	} else if err := b.missed(end); err != nil {
+		return err
 	}
 	return b.settle(end)
+}
+
+// loadSlots reads the stored checkpoints and says how many of the two files
+// are empty or missing.
+func (b *Book) loadSlots() (absent int, err error) {
+	b.report.BadSlots, absent, err = b.slots.load(b.path, b.options.Check)
+	b.noted = b.slots.size
+	b.report.Checkpoint = b.noted
+	return absent, err
 }
 
 // settle takes a sound book into use.
@@ -127,7 +138,7 @@ func (b *Book) settle(e *ending) error {
 		}
 		b.write.file, b.write.reserved = file, e.view.segments[n-1].size
 		if b.report.Torn != nil {
-			if err := b.moveAside(b.report.Torn); err != nil {
+			if err := b.moveAside("torn", b.report.Torn); err != nil {
 				return err
 			}
 		}
@@ -135,7 +146,6 @@ func (b *Book) settle(e *ending) error {
 	if err := b.rewrite(e); err != nil {
 		return err
 	}
-	b.view.Store(e.view)
 	return b.slots.open(b.path)
 }
 
@@ -159,26 +169,26 @@ func (b *Book) removeUnnamed() error {
 	return nil
 }
 
-// moveAside copies the torn tail into a file of its own and cuts it off. If we
-// stop in between, the next Open does it again, under another name.
-func (b *Book) moveAside(t *Torn) error {
+// moveAside copies a tail into a file of its own and cuts it off. If we stop in
+// between, the next Open does it again, under another name.
+func (b *Book) moveAside(as string, t *Torn) error {
 	file := b.write.file
 	tail := make([]byte, t.Size)
 	if _, err := file.ReadAt(tail, t.Offset); err != nil {
-		return fmt.Errorf("read torn tail: %w", err)
+		return fmt.Errorf("read the tail of the book: %w", err)
 	}
-	name := fmt.Sprintf("torn-%d-%d.tail", t.First, time.Now().UnixMilli())
+	name := fmt.Sprintf("%s-%d-%d.tail", as, t.First, time.Now().UnixMilli())
 	around := b.options.Around
 	aside, err := around.open(b.path(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 	if err != nil {
-		return fmt.Errorf("move torn tail aside: %w", err)
+		return fmt.Errorf("move the tail of the book aside: %w", err)
 	}
 	err = around.write(aside, tail, 0)
 	if err = errors.Join(err, around.sync(aside), aside.Close(), around.syncDir(b.path(name))); err != nil {
-		return fmt.Errorf("move torn tail aside: %w", err)
+		return fmt.Errorf("move the tail of the book aside: %w", err)
 	}
 	if err := errors.Join(around.truncate(file, t.Offset), around.sync(file)); err != nil {
-		return fmt.Errorf("cut off torn tail: %w", err)
+		return fmt.Errorf("cut off the tail of the book: %w", err)
 	}
 	t.MovedTo, b.write.reserved = relative(name), t.Offset
 	return nil

@@ -14,8 +14,8 @@ import (
 
 // Commits implements ledger.Store. Finding the place takes the segment by its
 // name and the frame by a mark; a segment that was not read yet is walked
-// once from its beginning. A book opened read-only passes damage that lies
-// before from; otherwise the first damage on the way ends the iteration.
+// once from its beginning. Damage that lies before from is told (OnDamage) and
+// passed; the first behind it ends the iteration.
 func (b *Book) Commits(from uint64) iter.Seq2[*ledger.Commit, error] {
 	return func(yield func(*ledger.Commit, error) bool) {
 		if err := b.stopped(); err != nil {
@@ -102,16 +102,13 @@ func (r *reader) header(s *segment, w *walker, file *os.File, from int64) error 
 	}
 	h, err := frame.ReadSegmentHeader(file)
 	if errors.Is(err, frame.ErrFrame) || (err == nil && h != s.header) {
-		return damaged(w.damage(0, "the segment's header is not the one that was written"))
+		_, err = r.met(w.damage(0, "the segment's header is not the one that was written"), r.from <= s.first)
 	}
 	return err
 }
 
 // ended judges a segment whose frames do not reach the next one.
 func (r *reader) ended(w *walker, offset int64, next uint64) (bool, error) {
-	if !r.started && r.from >= next && r.book.options.ReadOnly {
-		return true, nil
-	}
 	d := r.passed
 	if d == nil {
 		d = w.damage(offset, "the segment ends before its last entry")
@@ -119,21 +116,25 @@ func (r *reader) ended(w *walker, offset int64, next uint64) (bool, error) {
 	if next > d.First {
 		d.Last = max(d.Last, next-1)
 	}
-	return false, damaged(d)
+	return r.met(d, r.started || r.from < next)
+}
+
+// met ends an iteration with damage, or tells of it and passes it.
+func (r *reader) met(d *ledger.Damage, ends bool) (goOn bool, err error) {
+	if ends {
+		return false, damaged(d)
+	}
+	r.passed = d
+	if tell := r.book.tell.Load(); tell != nil && d.Last < r.from {
+		(*tell)(*d)
+	}
+	return true, nil
 }
 
 // step yields a frame that is wanted, and passes one that is not.
 func (r *reader) step(s *segment, w *walker, st step) (bool, error) {
 	if d := st.damage; d != nil {
-		if st.tail { // judged by ended
-			r.passed = d
-			return true, nil
-		}
-		if r.started || !r.book.options.ReadOnly {
-			return false, damaged(d)
-		}
-		r.passed = d
-		return true, nil
+		return r.met(d, r.started && !st.tail) // a tail is judged by ended
 	}
 	f := st.frame
 	s.marks.add(mark{f.Prev, st.offset})

@@ -12,24 +12,24 @@ import (
 	"civicledger/ledger/frame"
 )
 
-// slots are the two stored checkpoints. Until a sync made the newer one
-// durable, only its file is written again: so at any time one of the two is
-// whole on the disk.
+// slots are the two files of the newest checkpoint. Each save writes both, one
+// after the other, and each sync makes both durable, one after the other: so a
+// crash leaves at most one of them half written, and its twin is the same
+// checkpoint or the one before.
 type slots struct {
 	mu       sync.Mutex
 	files    [2]*os.File
+	length   [2]int64 // of the files
 	sequence uint64
 	size     uint64 // of the tree in the newest
 	note     []byte // the newest; nil if there is none
-	next     int    // the file to write: not the one that is durable
-	dirty    bool   // files[next] is written and not synced
+	dirty    bool   // written and not synced
 	buf      []byte
 	around   Around
 }
 
 // noteSize returns the tree size that a signed checkpoint states. The
-// signature is not looked at: a note that somebody else put there is found
-// by the ledger, which has the key.
+// signature is not looked at: see Options.Check.
 func noteSize(note []byte) (uint64, error) {
 	end := bytes.Index(note, []byte("\n\n"))
 	if end < 0 {
@@ -39,43 +39,51 @@ func noteSize(note []byte) (uint64, error) {
 	return c.Size, err
 }
 
-// load reads both files and keeps the newer valid one. Files that cannot be
-// used are named in bad.
-func (s *slots) load(path func(string) string) (bad []string, err error) {
-	for i, name := range frame.SlotNames {
+// load reads both files and keeps the checkpoint of more entries, which is the
+// newer. Files that cannot be used are named in bad, an empty or missing one,
+// too: absent counts those.
+func (s *slots) load(path func(string) string, check func(note []byte) error) (bad []string, absent int, err error) {
+	for _, name := range frame.SlotNames {
 		data, err := os.ReadFile(path(name))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
-		}
-		if len(data) == 0 { // never written
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			bad, absent = append(bad, relative(name)+" cannot be used: it is missing"), absent+1
+			continue
+		case err != nil:
+			return nil, 0, err
+		case len(data) == 0:
+			bad, absent = append(bad, relative(name)+" cannot be used: it is empty"), absent+1
 			continue
 		}
-		slot, size, err := readSlot(data)
+		slot, size, err := readSlot(data, check)
 		if err != nil {
-			bad = append(bad, fmt.Sprintf("%s: %v", relative(name), err))
+			bad = append(bad, fmt.Sprintf("%s cannot be used: %v", relative(name), err))
 			continue
 		}
-		if slot.Sequence > s.sequence {
-			s.sequence, s.size, s.note, s.next = slot.Sequence, size, slot.Note, 1-i
+		if s.note == nil || size > s.size || (size == s.size && slot.Sequence > s.sequence) {
+			s.size, s.note = size, slot.Note
 		}
+		s.sequence = max(s.sequence, slot.Sequence)
 	}
-	return bad, nil
+	return bad, absent, nil
 }
 
-func readSlot(data []byte) (frame.Slot, uint64, error) {
+func readSlot(data []byte, check func(note []byte) error) (frame.Slot, uint64, error) {
 	slot, err := frame.ParseSlot(data)
 	if err != nil {
 		return frame.Slot{}, 0, err
 	}
 	size, err := noteSize(slot.Note)
+	if err == nil && check != nil {
+		err = check(slot.Note)
+	}
 	return slot, size, err
 }
 
-// open opens both files for writing, and makes sure that the one that was
-// read is durable: a process that was killed may not have synced it, and what
-// was read may be memory that a failed sync left marked as written when it is
-// not. Therefore the same bytes are written once more: the other slot, which may
-// be the only one on the disk, is the next to be written over.
+// open opens both files for writing, writes the newest checkpoint into both
+// and makes each durable before the next is touched: a process that was killed
+// may not have synced them, a crash may have left one half written, and what
+// was read may be memory that a failed sync left marked as written when it is not.
 func (s *slots) open(path func(string) string) error {
 	for i, name := range frame.SlotNames {
 		f, err := s.around.open(path(name), os.O_RDWR|os.O_CREATE)
@@ -83,51 +91,70 @@ func (s *slots) open(path func(string) string) error {
 			return err
 		}
 		s.files[i] = f
-		if s.note != nil && i != s.next {
-			slot := frame.Slot{Sequence: s.sequence, Note: s.note}
-			buf, err := slot.Append(nil)
-			if err != nil {
-				return err
-			}
-			if err := s.around.write(f, buf, 0); err != nil {
-				return err
-			}
-		}
-		if err := s.around.sync(f); err != nil {
+		info, err := f.Stat()
+		if err != nil {
 			return err
+		}
+		s.length[i] = info.Size()
+	}
+	if s.note != nil {
+		if err := s.encode(frame.Slot{Sequence: max(s.sequence, 1), Note: s.note}); err != nil {
+			return err
+		}
+		for i := range s.files {
+			if err := errors.Join(s.write(i), s.around.sync(s.files[i])); err != nil {
+				return err
+			}
 		}
 	}
 	return s.around.syncDir(path(frame.SlotNames[0]))
 }
 
-// save writes a note into the slot that is not the durable one.
-func (s *slots) save(note []byte, size uint64) error {
-	slot := frame.Slot{Sequence: s.sequence + 1, Note: note}
-	buf, err := slot.Append(s.buf[:0])
-	if err != nil {
+func (s *slots) encode(slot frame.Slot) (err error) {
+	s.buf, err = slot.Append(s.buf[:0])
+	return err
+}
+
+// write puts the encoded slot into one of the files.
+func (s *slots) write(i int) error {
+	if err := s.around.write(s.files[i], s.buf, 0); err != nil {
 		return err
 	}
-	s.buf = buf
-	file := s.files[s.next]
-	if err := s.around.write(file, buf, 0); err != nil {
-		return err
+	if s.length[i] > int64(len(s.buf)) {
+		if err := s.around.truncate(s.files[i], int64(len(s.buf))); err != nil {
+			return err
+		}
 	}
-	if err := s.around.truncate(file, int64(len(buf))); err != nil {
-		return err
-	}
-	s.sequence, s.size, s.note, s.dirty = slot.Sequence, size, bytes.Clone(note), true
+	s.length[i] = int64(len(s.buf))
 	return nil
 }
 
-// sync makes the saved note durable and turns to the other slot.
+// save writes a note into both files. If we stop in between, the twin holds the
+// checkpoint before, and nobody was told of what this one covers.
+func (s *slots) save(note []byte, size uint64) error {
+	if err := s.encode(frame.Slot{Sequence: s.sequence + 1, Note: note}); err != nil {
+		return err
+	}
+	for i := range s.files {
+		if err := s.write(i); err != nil {
+			return err
+		}
+	}
+	s.sequence, s.size, s.note, s.dirty = s.sequence+1, size, bytes.Clone(note), true
+	return nil
+}
+
+// sync makes the saved note durable in both files.
 func (s *slots) sync() error {
 	if !s.dirty {
 		return nil
 	}
-	if err := s.around.sync(s.files[s.next]); err != nil {
-		return err
+	for _, f := range s.files {
+		if err := s.around.do(ChangeSync, f.Name(), func() error { return datasync(f) }); err != nil {
+			return err
+		}
 	}
-	s.dirty, s.next = false, 1-s.next
+	s.dirty = false
 	return nil
 }
 

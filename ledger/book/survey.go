@@ -21,11 +21,13 @@ type Survey struct {
 // not: that is for ledger/verify. While another process writes to the
 // directory, what lies above the checkpoint may look torn or damaged.
 func TakeSurvey(dir string) (*Survey, error) {
-	b := &Book{dir: dir, options: Options{ReadOnly: true}}
-	if _, err := b.slots.load(b.path); err != nil {
+	return takeSurvey(&Book{dir: dir, options: Options{ReadOnly: true}})
+}
+
+func takeSurvey(b *Book) (*Survey, error) {
+	if _, err := b.loadSlots(); err != nil {
 		return nil, fmt.Errorf("survey book: %w", err)
 	}
-	b.noted = b.slots.size
 	segments, err := b.list()
 	if err != nil {
 		return nil, fmt.Errorf("survey book: %w", err)
@@ -38,16 +40,6 @@ func TakeSurvey(dir string) (*Survey, error) {
 		Head: end.view.head, Checkpoint: b.noted, Commits: end.frames,
 		Damages: b.damages, Torn: b.report.Torn,
 	}, nil
-}
-
-// everyDamage returns the error about a damaged book, with all that a survey
-// finds.
-func (b *Book) everyDamage() error {
-	s, err := TakeSurvey(b.dir)
-	if err != nil || len(s.Damages) == 0 {
-		return &DamageError{Found: b.damages}
-	}
-	return &DamageError{Found: s.Damages}
 }
 
 // Damages returns what Open found wrong in a book opened read-only. Open does

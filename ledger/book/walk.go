@@ -17,8 +17,9 @@ type step struct {
 	offset int64
 	frame  *frame.Frame // valid until the next iteration
 	damage *ledger.Damage
-	tail   bool // the damage is bytes at the very end, with no whole frame behind them
-	zero   bool // and they are all zero
+	tail   bool   // the damage is bytes at the very end, with no whole frame behind them
+	zero   bool   // and they are all zero
+	later  uint64 // size that the last whole header of a frame in them extends, 0 if there is none
 }
 
 // walker follows the frames of one segment and compares each with the head
@@ -33,13 +34,14 @@ type walker struct {
 func (w *walker) walk(r io.ReaderAt, from, to int64) iter.Seq2[step, error] {
 	return func(yield func(step, error) bool) {
 		var bad *ledger.Damage
-		zero := false
+		zero, later := false, uint64(0)
 		for part, err := range frame.Scan(r, from, to) {
 			if err != nil {
 				yield(step{}, fmt.Errorf("%s: %w", w.file, err))
 				return
 			}
 			if part.Frame == nil {
+				later = part.Later
 				if zero = part.Reserved(); bad == nil {
 					bad = w.unreadable(part)
 				} else {
@@ -56,7 +58,7 @@ func (w *walker) walk(r io.ReaderAt, from, to int64) iter.Seq2[step, error] {
 			bad = nil
 		}
 		if bad != nil {
-			yield(step{offset: bad.Offset, damage: bad, tail: true, zero: zero}, nil)
+			yield(step{offset: bad.Offset, damage: bad, tail: true, zero: zero, later: later}, nil)
 		}
 	}
 }
@@ -113,21 +115,37 @@ func (w *walker) misplaced(part frame.Part) *ledger.Damage {
 
 // DamageError says which entries cannot be read as written.
 type DamageError struct {
-	Found []ledger.Damage // not empty, in the order of the files
+	Found    []ledger.Damage // not empty, in the order of the files
+	Standing uint64          // entries before the first damage; only Open says it
+	Known    []Witness       // what knows how many there were, or should; only Open says it
+	cause    error           // ErrNoCheckpoint, or nil
 }
 
-// Error names the first place, the number of places and the cure.
+// Error names the first place, the number of places, what would be lost by
+// which witness, and the cure.
 func (e *DamageError) Error() string {
 	d := e.Found[0]
 	more := ""
 	if n := len(e.Found) - 1; n > 0 {
 		more = fmt.Sprintf(" (and %d more)", n)
 	}
-	return fmt.Sprintf("%v: entries %d to %d, %s at byte %d: %s%s; put the file back from a copy, or serve read-only", ledger.ErrDamaged, d.First, d.Last, d.File, d.Offset, d.Reason, more)
+	text := fmt.Sprintf("%v: entries %d to %d, %s at byte %d: %s%s", ledger.ErrDamaged, d.First, d.Last, d.File, d.Offset, d.Reason, more)
+	if len(e.Known) > 0 {
+		text += fmt.Sprintf("; %d entries stand before it", e.Standing)
+	}
+	for _, w := range e.Known {
+		text += ", " + w.String()
+	}
+	return text + "; put the file back from a copy, or serve read-only"
 }
 
-// Unwrap makes the error one of ledger.ErrDamaged.
-func (e *DamageError) Unwrap() error { return ledger.ErrDamaged }
+// Unwrap makes the error one of ledger.ErrDamaged, and of ErrNoCheckpoint.
+func (e *DamageError) Unwrap() []error {
+	if e.cause != nil {
+		return []error{ledger.ErrDamaged, e.cause}
+	}
+	return []error{ledger.ErrDamaged}
+}
 
 // Damages returns what was found; the ledger asks for it without knowing this
 // package.
@@ -146,8 +164,7 @@ type mark struct {
 }
 
 // marks are the places of a segment that a walk from its beginning has passed,
-// at least markEvery apart: from them a reader goes on. A writable book ends a
-// walk at damage, so that it has no mark behind any. They take 48 bytes for
+// at least markEvery apart: from them a reader goes on. They take 48 bytes for
 // each 64 KiB that were read.
 type marks struct {
 	mu   sync.Mutex

@@ -154,12 +154,18 @@ func ParseEntry(data []byte) (Header, []byte, error) {
 	return h, line, nil
 }
 
+// ByteOrderMark is what some programs begin a file of UTF-8 with. It belongs to
+// the file: a line that begins with it is no event.
+const ByteOrderMark = "\ufeff"
+
 // CheckLine says whether line has the outer shape of an event line: at most
 // MaxLine bytes, from { to }, no CR or LF.
 func CheckLine(line []byte) error {
 	switch {
 	case len(line) > MaxLine:
 		return fmt.Errorf("longer than %d bytes", MaxLine)
+	case bytes.HasPrefix(line, []byte(ByteOrderMark)):
+		return errors.New("begins with a byte order mark: leave it out")
 	case len(line) < 2 || line[0] != '{' || line[len(line)-1] != '}':
 		return errors.New("does not begin with { and end with }")
 	case bytes.IndexByte(line, '\n') >= 0 || bytes.IndexByte(line, '\r') >= 0:

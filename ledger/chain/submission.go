@@ -2,9 +2,12 @@ package chain
 
 import (
 	"bytes"
+	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"civicledger/ledger/suite"
 )
@@ -117,6 +120,24 @@ func (sub *Submission) SignedText(s *suite.Suite, origin string) []byte {
 func (sub *Submission) Digest(s *suite.Suite, origin string) Hash {
 	return s.Sum(sub.SignedText(s, origin))
 }
+
+// ParseDigest reads the digest of a submission as people copy it: base64 as in a
+// receipt, with the alphabet of URLs or without padding too, or 64 hex digits.
+func ParseDigest(text string) (digest Hash, err error) {
+	raw, err := hex.DecodeString(text)
+	if len(text) != 2*len(digest) {
+		plain := strings.NewReplacer("-", "+", "_", "/", "=", "").Replace(text)
+		raw, err = base64.RawStdEncoding.Strict().DecodeString(plain)
+	}
+	if err != nil || len(raw) != len(digest) {
+		return digest, fmt.Errorf("not the digest of a submission: want 64 hex digits, or base64 of %d bytes as in a receipt's member submission", len(digest))
+	}
+	return Hash(raw), nil
+}
+
+// SubmissionKey is what an index knows a submission by: the first bytes of its
+// digest. No event key is one: the texts digested begin with another tag.
+func SubmissionKey(digest Hash) EventKey { return EventKey(digest[:]) }
 
 // EventKeys returns the key of each line, in order.
 func (sub *Submission) EventKeys(s *suite.Suite) ([]EventKey, []Envelope, error) {

@@ -21,6 +21,10 @@ type Part struct {
 	Length int64
 	Frame  *Frame // valid until the next iteration
 	Err    error  // wraps ErrFrame
+	// Later is, behind the beginning of bytes that are not a frame, the size that
+	// the last whole header of a frame there extends: its body is not what was
+	// written, but it was begun. 0 if there is none.
+	Later uint64
 }
 
 // Reserved says whether the part is zero bytes up to the end of the file.
@@ -55,6 +59,7 @@ func Scan(r io.ReaderAt, from, to int64) iter.Seq2[Part, error] {
 type scanner struct {
 	window
 	frame Frame
+	later uint64
 }
 
 // next returns the part that begins at an offset.
@@ -66,12 +71,13 @@ func (s *scanner) next(at int64) (Part, error) {
 	if bad == nil {
 		return Part{Offset: at, Length: size, Frame: &s.frame}, nil
 	}
+	s.later = 0
 	next, err := s.resync(at + 1)
 	if err != nil {
 		return Part{}, err
 	}
 	if next < s.end {
-		return Part{Offset: at, Length: next - at, Err: bad}, nil
+		return Part{Offset: at, Length: next - at, Err: bad, Later: s.later}, nil
 	}
 	end, err := s.lastNonZero(at)
 	if err != nil {
@@ -80,7 +86,7 @@ func (s *scanner) next(at int64) (Part, error) {
 	if end == at {
 		return Part{Offset: at, Length: s.end - at}, nil
 	}
-	return Part{Offset: at, Length: end - at, Err: bad}, nil
+	return Part{Offset: at, Length: end - at, Err: bad, Later: s.later}, nil
 }
 
 // whole parses the frame at an offset into s.frame and returns its size, or
@@ -97,7 +103,10 @@ func (s *scanner) whole(at int64) (size int64, bad, err error) {
 	if data, err = s.peek(at, h.Size()); err != nil {
 		return 0, nil, err
 	}
-	return int64(h.Size()), s.frame.Parse(data), nil
+	if bad = s.frame.Parse(data); bad != nil {
+		s.later = h.Prev.Size
+	}
+	return int64(h.Size()), bad, nil
 }
 
 // resync returns the offset of the first whole frame at or behind an offset,

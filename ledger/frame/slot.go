@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	slotHeaderSize = 24  // magic, version, sequence, length of the note
-	slotAlign      = 512 // a slot's file is padded to a multiple of it, so that it rarely changes its size
+	slotHeaderSize = 24   // magic, version, sequence, length of the note
+	slotAlign      = 4096 // a slot's file is padded to whole pages: no sector of it belongs to anything else, and it rarely changes its size
 
 	// MaxNote bounds a stored checkpoint with all its signatures, in bytes.
 	MaxNote = 64 << 10

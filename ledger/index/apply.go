@@ -21,7 +21,7 @@ const (
 
 // formatVersion counts changes of the key table. Another version is not read:
 // the index is rebuilt.
-const formatVersion = 3
+const formatVersion = 4
 
 // pair is a key and its value as Badger gets them.
 type pair struct{ key, value []byte }
@@ -64,6 +64,11 @@ func (x *Index) Apply(b *ledger.IndexBatch) error {
 }
 
 func (x *Index) apply(b *ledger.IndexBatch) error {
+	if x.broken {
+		if err := x.beginAgain(); err != nil {
+			return err
+		}
+	}
 	// If we stop between here and the last mark, the pages hold more than the
 	// position says: the same is written there again.
 	end, err := x.writePages(b)
@@ -80,6 +85,9 @@ func (x *Index) apply(b *ledger.IndexBatch) error {
 	x.forgetLists(b.To)
 	for i := range b.Keys {
 		x.table.add(b.Keys[i][:], b.From+uint64(i))
+	}
+	for i := range b.Begun {
+		x.table.add(b.Begun[i].Key[:], b.Begun[i].Index)
 	}
 	if len(b.Keys) > 0 {
 		x.tail.Store(end) // before the position: who sees that looks here
@@ -104,7 +112,7 @@ func (x *Index) writePages(b *ledger.IndexBatch) (*tail, error) {
 	if err := x.tiles.write(b.From / chain.TileWidth); err != nil {
 		return nil, err
 	}
-	return x.writeKeys(b.From, b.Keys)
+	return x.writeKeys(b)
 }
 
 // pairsOf returns what a batch adds to Badger.
@@ -129,6 +137,13 @@ func (x *Index) checkBatch(b *ledger.IndexBatch) error {
 		return fmt.Errorf("the index is at %d", x.position.Load())
 	case b.To < b.From || uint64(len(b.Keys)) != b.To-b.From:
 		return fmt.Errorf("%d keys", len(b.Keys))
+	}
+	next := b.From
+	for _, s := range b.Begun {
+		if s.Index < next || s.Index >= b.To {
+			return fmt.Errorf("a submission begins at %d", s.Index)
+		}
+		next = s.Index + 1
 	}
 	last := b.From
 	for _, n := range b.Subjects {

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"civicledger/ledger/lock"
 )
 
 // owned are the names of Badger's files, those it reads first last: a removal
@@ -21,14 +23,14 @@ var owned = []string{
 // when somebody has it open, with an error that wraps ErrLocked. There may be
 // no index.
 func Remove(dir string) error {
-	lock, err := lockDir(dir, false)
+	held, err := lockDir(dir, false)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("remove index %s: %w", dir, err)
 	}
-	defer lock.Close()
+	defer held.Close()
 	for _, pattern := range owned {
 		paths, err := filepath.Glob(filepath.Join(dir, pattern))
 		if err != nil {
@@ -48,18 +50,11 @@ func Remove(dir string) error {
 
 // lockDir takes the lock that Badger takes, until the file is closed.
 func lockDir(dir string, shared bool) (*os.File, error) {
-	d, err := os.Open(dir)
-	if err != nil {
-		return nil, err
+	d, err := lock.Open(dir, os.O_RDONLY, shared)
+	if errors.Is(err, lock.ErrHeld) {
+		return nil, fmt.Errorf("%w by another process: %w", ErrLocked, err)
 	}
-	how := syscall.LOCK_EX
-	if shared {
-		how = syscall.LOCK_SH
-	}
-	if err := syscall.Flock(int(d.Fd()), how|syscall.LOCK_NB); err != nil {
-		return nil, errors.Join(fmt.Errorf("%w by another process: %w", ErrLocked, err), d.Close())
-	}
-	return d, nil
+	return d, err
 }
 
 // FreeBytes returns how many bytes a process without privileges may still

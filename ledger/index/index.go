@@ -35,7 +35,7 @@ import (
 var (
 	// ErrCorrupt is wrapped when files are not as they were written. The cure
 	// is to remove the index and let the ledger rebuild it.
-	ErrCorrupt = errors.New("the index is damaged")
+	ErrCorrupt = ledger.ErrIndex
 	// ErrFormat is wrapped when the index is this ledger's, in the format of
 	// another version of this program. The cure is as for ErrCorrupt.
 	ErrFormat = errors.New("the index is of another format")
@@ -85,13 +85,15 @@ type Index struct {
 	closed  bool
 
 	position atomic.Uint64 // end of the last whole step; Apply moves it after its last transaction
-	keys     *pages        // event keys
+	keys     *pages        // of events and submissions
 	tiles    *pages        // tiles of level 0
 	tail     atomic.Pointer[tail]
 	table    *keyTable // keys of all entries before the position
 
-	journal   journal // Apply's alone, as are the next ones
-	hashes    []byte  // a tile on its way into a page
+	known     uint64 // the most entries that any mark speaks of, from Open on
+	broken    bool   // the chain of marks has a gap; Apply's, as are the next ones
+	journal   journal
+	hashes    []byte // a tile on its way into a page
 	lists     map[list][]byte
 	settling  sync.Mutex
 	unsettled atomic.Bool // a part of the table could not be settled
@@ -152,7 +154,7 @@ func (x *Index) open(opts Options) error {
 }
 
 func (x *Index) openPages(owner chain.Hash) (err error) {
-	if x.keys, err = openPages(x.dir, keysFile, keySize, owner, x.readOnly); err != nil {
+	if x.keys, err = openPages(x.dir, keysFile, pairSize, owner, x.readOnly); err != nil {
 		return err
 	}
 	x.tiles, err = openPages(x.dir, tilesFile, len(chain.Hash{}), owner, x.readOnly)
@@ -220,6 +222,10 @@ func (x *Index) format() ([]byte, error) {
 
 // Position is the number of entries whose batch is applied and readable.
 func (x *Index) Position() uint64 { return x.position.Load() }
+
+// Known is how many entries were durable in the book by what Open found in the
+// journal: at least the position then, and more where the index lost something.
+func (x *Index) Known() uint64 { return x.known }
 
 // Sync makes everything applied durable.
 //

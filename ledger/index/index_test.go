@@ -211,8 +211,10 @@ func TestApply_Refuses(t *testing.T) {
 		"subject behind the batch": func(b *ledger.IndexBatch) {
 			b.Subjects = append(b.Subjects, ledger.Naming{Subject: "st1.1.a", Index: 300})
 		},
-		"partial tile": func(b *ledger.IndexBatch) { b.Tiles[0].Hashes = b.Tiles[0].Hashes[:255] },
-		"backwards":    func(b *ledger.IndexBatch) { b.From, b.To = 300, 0 },
+		"submission behind the batch": func(b *ledger.IndexBatch) { b.Begun = []ledger.Begun{{Index: 300}} },
+		"submission twice":            func(b *ledger.IndexBatch) { b.Begun = []ledger.Begun{{Index: 3}, {Index: 3}} },
+		"partial tile":                func(b *ledger.IndexBatch) { b.Tiles[0].Hashes = b.Tiles[0].Hashes[:255] },
+		"backwards":                   func(b *ledger.IndexBatch) { b.From, b.To = 300, 0 },
 	} {
 		b := realBatch(0, 300, 10)
 		spoil(b)

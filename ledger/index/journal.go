@@ -81,6 +81,9 @@ func (x *Index) resume() error {
 	if err != nil {
 		return err
 	}
+	for _, m := range marks {
+		x.known = max(x.known, m.to)
+	}
 	last, whole := follow(marks, math.MaxUint64)
 	has, err := x.readPages(last.to)
 	if err == nil && has < last.to {
@@ -99,17 +102,24 @@ func (x *Index) resume() error {
 	}
 	x.position.Store(last.to)
 	x.journal.took(last)
-	if whole || x.readOnly {
-		return nil
-	}
-	// If we stop before this is written, or lose it, the next Open finds the
-	// same gap or, with later marks of the new generation but not this one,
-	// begins at 0: follow asks for mark 0.
-	fresh := mark{generation: last.generation + 1, from: 0, to: last.to}
+	x.broken = !whole
+	return nil
+}
+
+// beginAgain begins a generation of marks where the chain is broken. It is done
+// by the first Apply and not by Open: until then, what the marks beyond the gap
+// say of the book is not forgotten.
+//
+// If we stop before this is written, or lose it, the next Open finds the same
+// gap or, with later marks of the new generation but not this one, begins at 0:
+// follow asks for mark 0.
+func (x *Index) beginAgain() error {
+	fresh := mark{generation: x.journal.last.generation + 1, from: 0, to: x.position.Load()}
 	if err := x.write([]pair{fresh.pair()}); err != nil {
 		return fmt.Errorf("begin the journal again at %d: %w", fresh.to, err)
 	}
 	x.journal.took(fresh)
+	x.broken = false
 	return x.forget(fresh.generation)
 }
 

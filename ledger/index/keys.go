@@ -10,21 +10,30 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"civicledger/ledger"
 	"civicledger/ledger/chain"
 )
 
-// Event keys stand in pages in the order of the log, and in memory as
-// fingerprints that say where to look. Most keys that are looked up are new: for
-// them memory answers alone.
-const keySize = len(chain.EventKey{})
+// Keys stand in pages in the order of the log, and in memory as fingerprints that
+// say where to look. Most keys that are looked up are new: for them memory
+// answers alone. An item of a page is the event key of an entry, and behind it
+// the key of the submission that begins there, or zeros.
+const (
+	keySize  = len(chain.EventKey{})
+	pairSize = 2 * keySize
+)
+
+var noKey [keySize]byte
 
 // Each part of the table covers partEntries entries and is never rebuilt: adding
-// costs the same in a small log and a large one. At 5/4 slots an entry a part
-// takes 21 MB when it is full, and probes stay short.
+// costs the same in a small log and a large one. With submissions of one event
+// each it holds two keys an entry; at 5/4 slots a key a part takes 21 MB, and
+// probes stay short.
 const (
-	partBits    = 22
+	partBits    = 21
 	partEntries = 1 << partBits
-	partSlots   = partEntries / 4 * 5
+	partSlots   = partEntries / 4 * 10
+	prints      = 1<<(32-partBits) - 1
 )
 
 // keyTable finds the few indexes at which an event key may stand. One
@@ -35,7 +44,7 @@ type keyTable struct {
 }
 
 // tablePart has in each slot the index within the part and above it a
-// fingerprint from 1 to 1023; 0 is free. A part that will not be added to is
+// fingerprint from 1 to prints; 0 is free. A part that will not be added to is
 // settled: see settle.
 type tablePart struct {
 	slots   []uint32
@@ -52,7 +61,7 @@ func newKeyTable() *keyTable {
 func (t *keyTable) place(key []byte) (slot, print uint32) {
 	h := maphash.Bytes(t.seed, key)
 	high, _ := bits.Mul64(h, partSlots)
-	return uint32(high), (1 + uint32(h&0xffff)%1023) << partBits
+	return uint32(high), (1 + uint32(h&0xfffff)%prints) << partBits
 }
 
 // grow makes parts for entries before until, so many as there are not yet.
@@ -78,16 +87,21 @@ func (t *keyTable) add(key []byte, index uint64) {
 	atomic.StoreUint32(&part[slot], print|uint32(index%partEntries))
 }
 
-// load adds a page of keys that stand one after the other from an index on to
-// the slots of a part that nobody else sees yet. It looks at all slots before it decides about
-// one, so that memory is asked for many of them at once.
-func (t *keyTable) load(slots []uint32, keys []byte, index uint64) {
-	var places, prints [chain.TileWidth]uint32
-	seen := uint32(0)
-	n := len(keys) / keySize
-	for i := range n {
-		places[i], prints[i] = t.place(keys[i*keySize : (i+1)*keySize])
-		seen |= slots[places[i]]
+// load adds the keys of a page, whose items belong to the entries from an index
+// on, to the slots of a part that nobody else sees yet. It looks at all slots
+// before it decides about one, so that memory is asked for many of them at once.
+func (t *keyTable) load(slots []uint32, items []byte, index uint64) {
+	var places, values [2 * chain.TileWidth]uint32
+	seen, n := uint32(0), 0
+	for at := 0; at < len(items); at += keySize {
+		key := items[at : at+keySize]
+		if at%pairSize > 0 && string(key) == string(noKey[:]) {
+			continue
+		}
+		slot, print := t.place(key)
+		places[n], values[n] = slot, print|uint32((index+uint64(at/pairSize))%partEntries)
+		seen |= slots[slot]
+		n++
 	}
 	runtime.KeepAlive(seen)
 	for i := range n {
@@ -95,7 +109,7 @@ func (t *keyTable) load(slots []uint32, keys []byte, index uint64) {
 		for slots[slot] != 0 {
 			slot = (slot + 1) % partSlots
 		}
-		slots[slot] = prints[i] | uint32((index+uint64(i))%partEntries)
+		slots[slot] = values[i]
 	}
 }
 
@@ -123,32 +137,36 @@ func (t *keyTable) find(key []byte, found []uint64) ([]uint64, error) {
 	return found, nil
 }
 
-// tail is the last page of event keys, which is not full or was just filled:
+// tail is the last page of keys, which is not full or was just filled:
 // it is written again and again, so readers take it from memory. It never
 // changes.
 type tail struct {
-	page uint64
-	keys []byte
+	page  uint64
+	items []byte
 }
 
-// writeKeys writes the keys of the entries from on, and returns the tail behind
-// them. Nothing of it counts before the position passes it.
-func (x *Index) writeKeys(from uint64, keys []chain.EventKey) (*tail, error) {
-	first := from / chain.TileWidth
-	t := &tail{page: first, keys: make([]byte, 0, chain.TileWidth*keySize)}
+// writeKeys writes the keys of a batch, and returns the tail behind them.
+// Nothing of it counts before the position passes it.
+func (x *Index) writeKeys(b *ledger.IndexBatch) (*tail, error) {
+	first, begun := b.From/chain.TileWidth, b.Begun
+	t := &tail{page: first, items: make([]byte, 0, chain.TileWidth*pairSize)}
 	if old := x.tail.Load(); old.page == first {
-		t.keys = append(t.keys, old.keys...)
+		t.items = append(t.items, old.items...)
 	}
 	x.keys.begin()
-	for i := range keys {
-		if len(t.keys) == cap(t.keys) {
-			x.keys.add(t.page, t.keys)
-			t.page, t.keys = t.page+1, t.keys[:0]
+	for i := range b.Keys {
+		if len(t.items) == cap(t.items) {
+			x.keys.add(t.page, t.items)
+			t.page, t.items = t.page+1, t.items[:0]
 		}
-		t.keys = append(t.keys, keys[i][:]...)
+		submission := noKey[:]
+		if len(begun) > 0 && begun[0].Index == b.From+uint64(i) {
+			submission, begun = begun[0].Key[:], begun[1:]
+		}
+		t.items = append(append(t.items, b.Keys[i][:]...), submission...)
 	}
-	if len(keys) > 0 {
-		x.keys.add(t.page, t.keys)
+	if len(b.Keys) > 0 {
+		x.keys.add(t.page, t.items)
 	}
 	return t, x.keys.write(first)
 }
@@ -216,13 +234,13 @@ func (x *Index) loadPart(slots []uint32, first, until uint64) (l loadedPart) {
 	end := min(until, first+partEntries)
 	_, l.err = x.keys.scan(first/chain.TileWidth, (end+chain.TileWidth-1)/chain.TileWidth, func(n uint64, items []byte) bool {
 		at := n * chain.TileWidth
-		items = items[:min(uint64(len(items)), (end-at)*uint64(keySize))]
+		items = items[:min(uint64(len(items)), (end-at)*uint64(pairSize))]
 		x.table.load(slots, items, at)
-		l.count += uint64(len(items) / keySize)
+		l.count += uint64(len(items) / pairSize)
 		if l.tail == nil {
-			l.tail = &tail{keys: make([]byte, 0, chain.TileWidth*keySize)}
+			l.tail = &tail{items: make([]byte, 0, chain.TileWidth*pairSize)}
 		}
-		l.tail.page, l.tail.keys = n, append(l.tail.keys[:0], items...)
+		l.tail.page, l.tail.items = n, append(l.tail.items[:0], items...)
 		return true
 	})
 	l.part.slots = slots
@@ -242,11 +260,16 @@ type pageReader struct {
 	buf  []byte
 }
 
+// has says whether one of the two keys of an item is key.
+func has(item []byte, key []byte) bool {
+	return string(item[:keySize]) == string(key) || string(item[keySize:pairSize]) == string(key)
+}
+
 // holds says whether key stands at index, which is before the position.
 func (r *pageReader) holds(index uint64, key []byte) (bool, error) {
-	n, at := index/chain.TileWidth, int(index%chain.TileWidth)*keySize
+	n, at := index/chain.TileWidth, int(index%chain.TileWidth)*pairSize
 	if n == r.tail.page {
-		return string(r.tail.keys[at:at+keySize]) == string(key), nil
+		return has(r.tail.items[at:], key), nil
 	}
 	if r.page == nil || n != r.n {
 		if r.buf == nil {
@@ -262,10 +285,10 @@ func (r *pageReader) holds(index uint64, key []byte) (bool, error) {
 		}
 		r.n, r.page = n, page
 	}
-	if len(r.page) < at+keySize {
-		return false, damaged("the page of the event key at %d is cut short", index)
+	if len(r.page) < at+pairSize {
+		return false, damaged("the page of the keys at %d is cut short", index)
 	}
-	return string(r.page[at:at+keySize]) == string(key), nil
+	return has(r.page[at:], key), nil
 }
 
 // Lookup returns the index of the entry for each key that is known. All

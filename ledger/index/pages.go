@@ -18,7 +18,7 @@ import (
 // order of the log: a file of equal pages holds them at the price of writing
 // them once. Badger would sort and copy each of them four times.
 const (
-	keysFile  = "keys.pages"  // page n: event keys of the entries 256n and following
+	keysFile  = "keys.pages"  // page n: keys of the entries 256n and following
 	tilesFile = "tiles.pages" // page n: the hash tile n of level 0
 
 	trailerSize = 8 // of a page: number of items, checksum; 4 bytes each

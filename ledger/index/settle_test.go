@@ -118,7 +118,7 @@ func TestIndex_SettledRot(t *testing.T) {
 func TestLoadKeys_Settles(t *testing.T) {
 	const total = partEntries + 300
 	dir := t.TempDir()
-	keys, err := openPages(dir, keysFile, keySize, testLedger, false)
+	keys, err := openPages(dir, keysFile, pairSize, testLedger, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func TestLoadKeys_Settles(t *testing.T) {
 	for n, buf := uint64(0), []byte(nil); n < total; n += chain.TileWidth {
 		buf = buf[:0]
 		for i := n; i < min(n+chain.TileWidth, total); i++ {
-			buf = append(buf, keyOf(i)...)
+			buf = append(append(buf, keyOf(i)...), keyOf(total+i)...)
 		}
 		keys.add(n/chain.TileWidth, buf)
 	}
@@ -144,7 +144,7 @@ func TestLoadKeys_Settles(t *testing.T) {
 		t.Fatalf("%d parts, settled %v", len(parts), parts[0].settled != nil)
 	}
 	for i := uint64(0); i < total; i += 97 {
-		if !finds(t, x, keyOf(i), i) {
+		if !finds(t, x, keyOf(i), i) || !finds(t, x, keyOf(total+i), i) {
 			t.Fatalf("key %d is not found", i)
 		}
 	}

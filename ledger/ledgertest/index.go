@@ -24,6 +24,7 @@ func TestIndex(t *testing.T, open func(t testing.TB, dir string) ledger.Index) {
 	}{
 		{"Empty", indexEmpty},
 		{"Lookup", indexLookup},
+		{"LookupOfSubmissions", indexSubmissions},
 		{"Timeline", indexTimeline},
 		{"TimelineOfSubjectThatIsAPrefix", indexPrefixSubjects},
 		{"Tile", indexTile},
@@ -169,6 +170,38 @@ func indexLookup(t *testing.T, open func() ledger.Index) {
 	found, err := x.Lookup(twice)
 	if err != nil || len(found) != 1 || found[EventKey(5)] != 5 {
 		t.Fatalf("lookup of one key twice: %v, %v", found, err)
+	}
+}
+
+// indexSubmissions: a submission is found where it begins, whatever its length
+// and wherever batches and pages end, also after the next open.
+func indexSubmissions(t *testing.T, open func() ledger.Index) {
+	x := open()
+	key := func(first uint64) chain.EventKey { return EventKey(1<<40 + first) }
+	begins := func(i uint64) bool { return i < 3 || i == 255 || i == 256 || i%7 == 0 }
+	const size = 900
+	for from := uint64(0); from < size; from += 90 {
+		b := NewBatch(from, from+90, nil)
+		for i := from; i < from+90; i++ {
+			if begins(i) {
+				b.Begun = append(b.Begun, ledger.Begun{Key: key(i), Index: i})
+			}
+		}
+		mustApply(t, x, b)
+		clear(b.Begun)
+	}
+	for range 2 {
+		for i := range uint64(size) {
+			found, err := x.Lookup([]chain.EventKey{key(i), EventKey(i)})
+			at, ok := found[key(i)]
+			if err != nil || ok != begins(i) || (ok && at != i) || found[EventKey(i)] != i {
+				t.Fatalf("look-up of the submission at %d: %v, %v", i, found, err)
+			}
+		}
+		if err := x.Close(); err != nil {
+			t.Fatal(err)
+		}
+		x = open()
 	}
 }
 

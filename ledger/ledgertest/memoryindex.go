@@ -109,6 +109,9 @@ func (x *MemoryIndex) Apply(b *ledger.IndexBatch) error {
 	for i, k := range b.Keys {
 		x.keys[k] = b.From + uint64(i)
 	}
+	for _, s := range b.Begun {
+		x.keys[s.Key] = s.Index
+	}
 	for _, n := range b.Subjects {
 		x.timelines[n.Subject] = append(x.timelines[n.Subject], n.Index)
 	}

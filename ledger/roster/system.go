@@ -25,11 +25,12 @@ const (
 	OperatorKeyRotated = "operator.key.rotated.v1"
 	LogKeyRotated      = "log.key.rotated.v1"
 	DayClosed          = "day.closed.v1"
+	CutAccepted        = "log.cut.accepted.v1"
 )
 
 var systemTypes = []string{
 	LedgerOpened, AgencyEnrolled, AgencyKeyAdded, AgencyKeyRevoked,
-	OperatorKeyRotated, LogKeyRotated, DayClosed,
+	OperatorKeyRotated, LogKeyRotated, DayClosed, CutAccepted,
 }
 
 // IsSystem says whether only the operator may say events of this type.
@@ -87,6 +88,22 @@ type LogRotated struct {
 // over, and nothing that follows was recorded in it.
 type Closed struct {
 	Day string `json:"day"`
+}
+
+// Cut is the data of log.cut.accepted.v1: entries behind this one's place were
+// lost, and the operator goes on without them. It stands at index Size: whoever
+// holds a checkpoint of more entries learns from it why the log does not extend
+// that one.
+type Cut struct {
+	Size   uint64  `json:"size"`  // entries that remained
+	Known  []Known `json:"known"` // what knew, or should have known, of more
+	Reason string  `json:"reason"`
+}
+
+// Known is something that knew how many entries there were.
+type Known struct {
+	By   string `json:"by"`
+	Size uint64 `json:"size,omitzero"` // 0: it could not be read
 }
 
 // SystemSource is the source of all system events of a ledger.
@@ -237,6 +254,8 @@ func (r *Roster) fold(e *systemEvent, at At) error {
 		return foldData(e, at, r.rotateLog)
 	case DayClosed:
 		return foldData(e, at, r.closeDay)
+	case CutAccepted:
+		return foldData(e, at, r.cut)
 	case LedgerOpened:
 		return errors.New("the ledger is open already")
 	}
@@ -250,6 +269,18 @@ func foldData[T any](e *systemEvent, at At, into func(*T, At) error) error {
 	}
 	if err := into(&d, at); err != nil {
 		return fmt.Errorf("%s: %w", e.Type, err)
+	}
+	return nil
+}
+
+// cut changes no rights: those that were granted or revoked in what is lost
+// are as if they had never been.
+func (r *Roster) cut(d *Cut, at At) error {
+	switch {
+	case d.Size != at.Index:
+		return fmt.Errorf("it accepts that %d entries remain, and stands at index %d", d.Size, at.Index)
+	case len(d.Known) == 0 || d.Reason == "":
+		return errors.New("what knew of more, and the reason, must be said")
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"civicledger/ledger"
 	"civicledger/ledger/chain"
+	"civicledger/ledger/lock"
 	"civicledger/ledger/suite"
 )
 
@@ -95,11 +96,14 @@ func (e *Export) run(ctx context.Context) (*Exported, error) {
 	if err := w.makeDir(); err != nil {
 		return nil, err
 	}
-	lock, err := lockDir(e.Dir)
+	held, err := lock.Open(e.Dir, os.O_RDONLY, false) // without a file of ours among what is published
+	if errors.Is(err, lock.ErrHeld) {
+		err = errors.New("another export writes to it")
+	}
 	if err != nil {
 		return nil, err
 	}
-	defer lock.Close()
+	defer held.Close()
 	there, msg, err := e.published(ours)
 	if err != nil {
 		return nil, err

@@ -12,6 +12,8 @@ import (
 
 	"civicledger/ledger/tiles"
 	"civicledger/ledger/verify"
+	"civicledger/ledger/verify/source"
+	"civicledger/ledger/verify/verdict"
 )
 
 // mirror keeps every path that a verifier asks a server for as a file, as a
@@ -46,13 +48,13 @@ func mirror(t *testing.T, l tiles.Log, dir string) string {
 func TestStatic_VerifiedFromFiles(t *testing.T) {
 	l, vkey := newLedger(t, 700)
 	dir := t.TempDir()
-	run := func(src verify.Source) *verify.Report {
+	run := func(src source.Source) *verdict.Report {
 		return verify.Run(context.Background(), src, vkey, verify.Options{})
 	}
-	if r := run(verify.Server(mirror(t, l, dir))); r.Verdict != verify.Sound {
+	if r := run(source.Server(mirror(t, l, dir))); r.Verdict != verdict.Sound {
 		t.Fatalf("server: %+v", r)
 	}
-	if r := run(verify.Static(dir)); r.Verdict != verify.Sound || r.Counts.Entries != 700 {
+	if r := run(source.Static(dir)); r.Verdict != verdict.Sound || r.Counts.Entries != 700 {
 		t.Fatalf("files: %+v", r)
 	}
 	bundle := filepath.Join(dir, "tile", "entries", "001")
@@ -64,16 +66,16 @@ func TestStatic_VerifiedFromFiles(t *testing.T) {
 	if err := os.WriteFile(bundle, data, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if r := run(verify.Static(dir)); r.Verdict != verify.Unsound || len(r.Defects) != 1 || r.Defects[0].First != 511 || r.Defects[0].Last != 511 {
+	if r := run(source.Static(dir)); r.Verdict != verdict.Unsound || len(r.Defects) != 1 || r.Defects[0].First != 511 || r.Defects[0].Last != 511 {
 		t.Errorf("flipped: %+v", r.Defects)
 	}
 	if err := os.Remove(bundle); err != nil {
 		t.Fatal(err)
 	}
-	if r := run(verify.Static(dir)); r.Verdict != verify.Unsound || r.Defects[0].Kind != verify.KindMissing || r.Defects[0].First != 256 {
+	if r := run(source.Static(dir)); r.Verdict != verdict.Unsound || r.Defects[0].Kind != verdict.KindMissing || r.Defects[0].First != 256 {
 		t.Errorf("missing: %+v", r.Defects)
 	}
-	if r := run(verify.Static(filepath.Join(dir, "nowhere"))); r.ExitCode() != 2 {
+	if r := run(source.Static(filepath.Join(dir, "nowhere"))); r.ExitCode() != 2 {
 		t.Errorf("nothing there: exit %d", r.ExitCode())
 	}
 }

@@ -17,6 +17,8 @@ import (
 	"civicledger/ledger/chain"
 	"civicledger/ledger/tiles"
 	"civicledger/ledger/verify"
+	"civicledger/ledger/verify/source"
+	"civicledger/ledger/verify/verdict"
 )
 
 func serve(t *testing.T, l tiles.Log, tamper func(path string, body []byte) []byte) string {
@@ -53,8 +55,8 @@ func get(t *testing.T, url string) (*http.Response, []byte) {
 func TestServer_VerifiedOverURL(t *testing.T) {
 	for _, size := range []int{1, 2, 255, 256, 257, 512, 3000} {
 		l, vkey := newLedger(t, size)
-		r := verify.Run(context.Background(), verify.Server(serve(t, l, nil)), vkey, verify.Options{})
-		if want := max(size, 2); r.Verdict != verify.Sound || r.Counts.Entries != uint64(want) {
+		r := verify.Run(context.Background(), source.Server(serve(t, l, nil)), vkey, verify.Options{})
+		if want := max(size, 2); r.Verdict != verdict.Sound || r.Counts.Entries != uint64(want) {
 			t.Errorf("size %d: %+v", size, r)
 		}
 	}
@@ -77,16 +79,16 @@ func TestServer_Tampered(t *testing.T) {
 		first  uint64
 		last   uint64
 	}{
-		"entry":          {flip("/tile/entries/003", 10), verify.KindLeaf, 1023, 1023},
-		"last entry":     {flip("/tile/entries/011.p/184", 10), verify.KindLeaf, 2999, 2999},
-		"leaf tile":      {flip("/tile/0/003", 1), verify.KindTile, 1023, 1023},
-		"last leaf hash": {flip("/tile/0/011.p/184", 1), verify.KindTile, 2999, 2999},
-		"checkpoint":     {flip("/checkpoint", 30), verify.KindCheckpoint, 0, 0},
-		"upper tile":     {flip("/tile/1/000.p/11", 1), verify.KindTile, 2560, 2815},
+		"entry":          {flip("/tile/entries/003", 10), verdict.KindLeaf, 1023, 1023},
+		"last entry":     {flip("/tile/entries/011.p/184", 10), verdict.KindLeaf, 2999, 2999},
+		"leaf tile":      {flip("/tile/0/003", 1), verdict.KindTile, 1023, 1023},
+		"last leaf hash": {flip("/tile/0/011.p/184", 1), verdict.KindTile, 2999, 2999},
+		"checkpoint":     {flip("/checkpoint", 30), verdict.KindCheckpoint, 0, 0},
+		"upper tile":     {flip("/tile/1/000.p/11", 1), verdict.KindTile, 2560, 2815},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := verify.Run(context.Background(), verify.Server(serve(t, l, c.tamper)), vkey, verify.Options{})
-			if r.Verdict != verify.Unsound || len(r.Defects) == 0 {
+			r := verify.Run(context.Background(), source.Server(serve(t, l, c.tamper)), vkey, verify.Options{})
+			if r.Verdict != verdict.Unsound || len(r.Defects) == 0 {
 				t.Fatalf("%+v", r)
 			}
 			if d := r.Defects[0]; len(r.Defects) != 1 || d.Kind != c.kind || d.First != c.first || d.Last != c.last {
@@ -108,14 +110,14 @@ func TestServer_GoneAndUnreachable(t *testing.T) {
 		whole.ServeHTTP(w, r)
 	}))
 	t.Cleanup(gone.Close)
-	r := verify.Run(context.Background(), verify.Server(gone.URL), vkey, verify.Options{})
-	if r.Verdict != verify.Unsound || r.DefectCount != 1 || r.Defects[0].Kind != verify.KindMissing || r.Defects[0].First != 256 || r.Defects[0].Last != 511 {
+	r := verify.Run(context.Background(), source.Server(gone.URL), vkey, verify.Options{})
+	if r.Verdict != verdict.Unsound || r.DefectCount != 1 || r.Defects[0].Kind != verdict.KindMissing || r.Defects[0].First != 256 || r.Defects[0].Last != 511 {
 		t.Errorf("%+v", r)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
 	gone.Close()
-	if r := verify.Run(ctx, verify.Server(gone.URL), vkey, verify.Options{}); r.ExitCode() != 2 {
+	if r := verify.Run(ctx, source.Server(gone.URL), vkey, verify.Options{}); r.ExitCode() != 2 {
 		t.Errorf("unreachable: %+v", r)
 	}
 }

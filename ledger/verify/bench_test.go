@@ -13,19 +13,21 @@ import (
 	"time"
 
 	"civicledger/ledger/chain"
+	"civicledger/ledger/verify/verdict"
+	"civicledger/ledger/verify/verifytest"
 )
 
 // newBigLog has submissions of 1,000 events of about 500 bytes.
-func newBigLog(b *testing.B, submissions int) (*testLog, string) {
-	l := newLog(b)
+func newBigLog(b *testing.B, submissions int) (*testLedger, string) {
+	l := newLedger(b)
 	for i := range submissions {
 		lines := make([][]byte, chain.MaxLines)
 		for n := range lines {
 			lines[n] = fmt.Appendf(nil, `{"specversion":"1.0","id":"%d-%d","source":"urn:chaoyang","type":"fund.opened.v1","time":"2026-01-01T00:00:00Z","jurisdiction":"110105","data":{"name":"%0320d"}}`, i, n, n)
 		}
-		l.commit(l.sign("chaoyang", lines...))
+		l.Commit(l.Sign("chaoyang", lines...))
 	}
-	return l, l.write(int(l.head.Size), 70)
+	return l, l.Write(int(l.Head.Size), 70)
 }
 
 // hashAll hashes the files on all cores, a megabyte at a time: the bound.
@@ -57,7 +59,7 @@ func hashAll(b *testing.B, files [][]byte) time.Duration {
 // each bound measured right before its run.
 func BenchmarkRun(b *testing.B) {
 	l, dir := newBigLog(b, 200)
-	names, err := filepath.Glob(filepath.Join(dir, bookDir, "*.seg"))
+	names, err := filepath.Glob(filepath.Join(dir, verifytest.BookDir, "*.seg"))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -72,7 +74,7 @@ func BenchmarkRun(b *testing.B) {
 		size += len(data)
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(400)) // as Command does
-	l.frames, l.leaves = nil, nil
+	l.Frames, l.Leaves = nil, nil
 	const pairs = 5
 	b.SetBytes(int64(pairs * size))
 	var ratios, rates, allocated []float64
@@ -85,7 +87,7 @@ func BenchmarkRun(b *testing.B) {
 			r := l.verify(dir)
 			run := time.Since(start)
 			runtime.ReadMemStats(&after)
-			if r.Verdict != Sound {
+			if r.Verdict != verdict.Sound {
 				b.Fatalf("%+v", r)
 			}
 			entries := float64(r.Counts.Entries)

@@ -2,12 +2,14 @@ package verify
 
 import (
 	"bytes"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"civicledger/ledger/verify/verdict"
+	"civicledger/ledger/verify/verifytest"
 )
 
 // damages are what disks, copies and careless hands do to a file.
@@ -42,13 +44,13 @@ var damages = map[string]func(r *rand.Rand, data []byte) []byte{
 // No damage passes, none makes the verifier fail, and what it says stands by
 // the tree is as it was.
 func TestRun_RandomDamage(t *testing.T) {
-	l := newSmallLog(t)
+	l := newSmallLedger(t)
 	for name, damage := range damages {
 		t.Run(name, func(t *testing.T) {
 			for seed := range uint64(60) {
 				r := rand.New(rand.NewPCG(seed, 7))
-				dir := l.write(23, 3)
-				names, err := filepath.Glob(filepath.Join(dir, bookDir, "*.seg"))
+				dir := l.Write(23, 3)
+				names, err := filepath.Glob(filepath.Join(dir, verifytest.BookDir, "*.seg"))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -65,7 +67,7 @@ func TestRun_RandomDamage(t *testing.T) {
 					t.Fatal(err)
 				}
 				report := l.verify(dir)
-				if report.Verdict != Unsound || report.DefectCount == 0 || len(report.Defects) == 0 {
+				if report.Verdict != verdict.Unsound || report.DefectCount == 0 || len(report.Defects) == 0 {
 					t.Fatalf("seed %d: %s damaged, report %+v", seed, filepath.Base(file), report)
 				}
 				l.checkStanding(report, clean, data)
@@ -76,9 +78,9 @@ func TestRun_RandomDamage(t *testing.T) {
 
 // checkStanding checks that no entry that the damaged file no longer holds is
 // said to stand as signed.
-func (l *testLog) checkStanding(r *Report, clean, damaged []byte) {
+func (l *testLedger) checkStanding(r *verdict.Report, clean, damaged []byte) {
 	l.Helper()
-	for _, f := range l.frames {
+	for _, f := range l.Frames {
 		for i, e := range f.Entries {
 			index := f.Prev.Size + uint64(i)
 			if !bytes.Contains(clean, e) || bytes.Contains(damaged, e) {
@@ -90,44 +92,5 @@ func (l *testLog) checkStanding(r *Report, clean, damaged []byte) {
 				}
 			}
 		}
-	}
-}
-
-func TestReport_BoundsDefects(t *testing.T) {
-	var many []Defect
-	for i := range 3 * MaxDefects {
-		many = append(many, Defect{Kind: KindLeaf, First: uint64(i), Last: uint64(i)})
-	}
-	var r Report
-	r.settle(many, 5*MaxDefects)
-	if len(r.Defects) != MaxDefects || r.DefectCount != 5*MaxDefects || r.Verdict != Unsound {
-		t.Errorf("%d listed, %d counted, %s", len(r.Defects), r.DefectCount, r.Verdict)
-	}
-	var words bytes.Buffer
-	if err := r.WriteWords(&words); err != nil || !bytes.Contains(words.Bytes(), fmt.Appendf(nil, "and %d more", 4*MaxDefects)) {
-		t.Errorf("words do not count what is not listed: %v", err)
-	}
-}
-
-func TestSeen_FindsAllRepeated(t *testing.T) {
-	var s seen
-	r := rand.New(rand.NewPCG(1, 1))
-	for i := range uint64(50_000) {
-		s.add([16]byte{byte(r.Uint32()), byte(i), byte(i >> 8), 1, byte(i >> 16)}, i)
-	}
-	for i := range uint64(100) {
-		p := s.parts[i%256]
-		s.add(p[i].name, 100_000+i)
-	}
-	var again []uint64
-	s.repeated(func(first, second uint64) {
-		if first >= 50_000 {
-			t.Errorf("%d is first", first)
-		}
-		again = append(again, second)
-	})
-	slices.Sort(again)
-	if len(again) != 100 || again[0] != 100_000 || again[99] != 100_099 {
-		t.Errorf("found %d: %v", len(again), again)
 	}
 }

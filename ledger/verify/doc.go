@@ -2,8 +2,9 @@
 //
 // It is for auditors: it shares with the server only the pure formats (chain,
 // frame, roster, suite), trusts nothing but the verifier key it is given, and
-// reads either the files of a ledger (Directory) or what a server shows by the
-// C2SP tlog-tiles API (Server).
+// reads either the files of a ledger or what a server shows by the C2SP
+// tlog-tiles API. Each question has a room below this one (DESIGN.md lists
+// them); Run asks the first: is the whole log sound?
 //
 // Every entry is hashed again. The hash is compared with what the log itself
 // states about it (the link in the next header, the frame that holds it, the
@@ -18,5 +19,5 @@
 // equally valid checkpoint, or was put back to an older state as a whole. That
 // takes receipts, witnesses or a checkpoint kept from before.
 //
-// DESIGN.md says how a sound log is verified faster, by the same rules.
+// A sound log is verified faster, by the same rules: see DESIGN.md.
 package verify

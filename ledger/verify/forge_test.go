@@ -10,42 +10,10 @@ import (
 	"testing"
 
 	"civicledger/ledger/chain"
+	"civicledger/ledger/verify/source"
+	"civicledger/ledger/verify/verdict"
+	"civicledger/ledger/verify/verifytest"
 )
-
-// relink makes everything fit again after entries were changed, as an operator
-// does who forges his whole log: links, heads of frames, leaves, so that no hash
-// tells. The links at the indexes in as are left as they are.
-func (l *testLog) relink(as ...uint64) {
-	var prev chain.Hash
-	size := uint64(0)
-	l.leaves = nil
-	for _, f := range l.frames {
-		f.Prev = chain.Head{Size: size, Last: prev}
-		for i := range f.Entries {
-			if size > 0 && !slices.Contains(as, size) {
-				f.Entries[i] = setLink(f.Entries[i], prev)
-			}
-			prev = l.s.Leaf(f.Entries[i])
-			l.leaves = append(l.leaves, prev)
-			size++
-		}
-		f.Head = chain.Head{Size: size, Last: prev}
-	}
-	l.head = chain.Head{Size: size, Last: prev}
-}
-
-// setLink writes a hash as what stands before an entry, if it has a header of
-// the usual shape.
-func setLink(entry []byte, prev chain.Hash) []byte {
-	fields := bytes.SplitN(entry, []byte(" "), 4)
-	h := chain.Header{Prev: prev}
-	link := bytes.Fields(h.Append(nil))[2]
-	if len(fields) < 4 || len(fields[2]) != len(link) {
-		return entry
-	}
-	fields[2] = link
-	return bytes.Join(fields, []byte(" "))
-}
 
 // changeHeader changes one of the nine fields of a header, or its blanks.
 func changeHeader(entry []byte, field int, r *rand.Rand) []byte {
@@ -87,8 +55,8 @@ func changeHeader(entry []byte, field int, r *rand.Rand) []byte {
 }
 
 // forgeLog changes something in a log, and mostly makes everything fit again.
-func forgeLog(l *testLog, r *rand.Rand) {
-	f := l.frames[r.IntN(len(l.frames))]
+func forgeLog(l *testLedger, r *rand.Rand) {
+	f := l.Frames[r.IntN(len(l.Frames))]
 	i := r.IntN(len(f.Entries))
 	switch kind := r.IntN(14); kind {
 	case 10:
@@ -102,14 +70,14 @@ func forgeLog(l *testLog, r *rand.Rand) {
 	case 13:
 		other := (i + 1) % len(f.Entries)
 		f.Entries[i], f.Entries[other] = f.Entries[other], f.Entries[i]
-		l.relink()
+		l.Relink()
 	default:
 		f.Entries[i] = changeHeader(f.Entries[i], kind, r)
 		var as []uint64
 		if kind == 2 {
 			as = append(as, f.Prev.Size+uint64(i))
 		}
-		l.relink(as...)
+		l.Relink(as...)
 	}
 }
 
@@ -126,7 +94,7 @@ func TestAccept_Forged(t *testing.T) {
 		if seed%6 > 0 {
 			forgeLog(l, r)
 		}
-		dir := l.write(int(l.head.Size), 1+r.IntN(5))
+		dir := l.Write(int(l.Head.Size), 1+r.IntN(5))
 		opts := Options{stretch: []int64{200, 2000, 8000, 0}[r.IntN(4)]}
 		if l.agree(seed, dir, opts) {
 			sound++
@@ -140,47 +108,47 @@ func TestAccept_Forged(t *testing.T) {
 // What depends on the entry before is judged between stretches, too.
 func TestAccept_Borders(t *testing.T) {
 	opts := Options{stretch: 200} // each frame is a stretch
-	l := newSmallLog(t)
-	if !l.accepts(l.write(23, 100), opts) {
+	l := newSmallLedger(t)
+	if !l.accepts(l.Write(23, 100), opts) {
 		t.Fatal("a sound log is not accepted")
 	}
-	f := l.frames[4]
+	f := l.Frames[4]
 	wrong := f.Prev.Last
 	wrong[0] ^= 1
-	f.Entries[0] = setLink(f.Entries[0], wrong)
-	l.relink(f.Prev.Size)
+	f.Entries[0] = verifytest.SetLink(f.Entries[0], wrong)
+	l.Relink(f.Prev.Size)
 	f.Prev.Last = wrong
-	if l.accepts(l.write(23, 100), opts) {
+	if l.accepts(l.Write(23, 100), opts) {
 		t.Error("a broken link between two stretches is accepted")
 	}
-	l = newSmallLog(t)
-	l.clock = testStart
-	l.say("chaoyang", "back", 1)
-	if l.accepts(l.write(24, 100), opts) {
+	l = newSmallLedger(t)
+	l.Clock = verifytest.Start
+	l.Say("chaoyang", "back", 1)
+	if l.accepts(l.Write(24, 100), opts) {
 		t.Error("time that goes back between two stretches is accepted")
 	}
 }
 
 // An end in the middle of the work leaves nobody waiting.
 func TestAccept_InterruptedAnywhere(t *testing.T) {
-	l := newLog(t)
+	l := newLedger(t)
 	for i := range 200 {
-		l.say("chaoyang", "n"+strconv.Itoa(i), 1+i%40)
+		l.Say("chaoyang", "n"+strconv.Itoa(i), 1+i%40)
 	}
-	dir := l.write(int(l.head.Size), 7)
+	dir := l.Write(int(l.Head.Size), 7)
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 	for _, cores := range []int{1, 2, 8} {
 		runtime.GOMAXPROCS(cores)
 		for after := range 12 {
 			ctx, cancel := context.WithCancel(context.Background())
 			calls := 0
-			r := Run(ctx, Directory(dir), l.vkey, Options{stretch: 5000, Progress: func(_, _ uint64) {
+			r := Run(ctx, source.Directory(dir), l.VKey, Options{stretch: 5000, Progress: func(_, _ uint64) {
 				if calls++; calls == after*after {
 					cancel()
 				}
 			}})
 			cancel()
-			if after == 0 && r.Verdict != Sound || after > 0 && r.Verdict != Sound && r.Problem != "interrupted" {
+			if after == 0 && r.Verdict != verdict.Sound || after > 0 && r.Verdict != verdict.Sound && r.Problem != "interrupted" {
 				t.Errorf("%d cores, interrupted after %d: %s, %s", cores, after*after, r.Verdict, r.Problem)
 			}
 		}

@@ -15,9 +15,9 @@ const (
 	SeriesDays = "days" // balances of days: held against donations and spending on the account
 )
 
-// series is one account's stated balances in order: by number, then as they
-// count. It is compact: there may be one for every row of a bank's statement.
-// Of several with one number the first is followed.
+// series is one account's stated balances in order: by day and number, then as
+// they count. It is compact: there may be one for every row of a bank's statement.
+// Of several with one day and number the first is followed.
 type series struct {
 	row  Statement // names only
 	bank string    // key of the bookings on the account
@@ -52,7 +52,7 @@ type speaker struct {
 }
 
 func (s stated) compare(t stated) int {
-	return cmp.Or(cmp.Compare(s.sequence, t.sequence), cmp.Compare(s.date, t.date), cmp.Compare(s.key, t.key))
+	return cmp.Or(cmp.Compare(s.date, t.date), cmp.Compare(s.sequence, t.sequence), cmp.Compare(s.key, t.key))
 }
 
 // dayNet is what donations and spending moved on a bank account, by day.
@@ -188,14 +188,14 @@ func (p *Projection) follow(b *projections.Batch, key string) {
 func (p *Projection) judge(b *projections.Batch, s *series, i int) {
 	one := &s.list[i]
 	who, subjects := p.speakers.At(one.by), []string{s.row.Holder, s.row.Account}
-	doubled := i > 0 && s.row.Series == SeriesRows && s.list[i-1].sequence == one.sequence
+	doubled := i > 0 && s.row.Series == SeriesRows && s.list[i-1].date == one.date && s.list[i-1].sequence == one.sequence
 	if one.doubled && !doubled {
 		b.Withdraw(one.index, CodeStatementRowDoubled, "")
 	}
 	if one.doubled = doubled; doubled {
 		b.Found(who.Speaker, projections.Anomaly{
 			Index: one.index, Code: CodeStatementRowDoubled, Subjects: subjects,
-			Message: "another event says a row with this number, with an earlier legal date or a smaller event key; that one is followed",
+			Message: "another event with a smaller event key says a row of this day and number; that one is followed",
 		})
 	}
 	expected, known := p.expect(s, i)
@@ -228,7 +228,13 @@ func (s *series) before(i int) *stated {
 // byBookings reports whether a balance is held against bookings: one of a day,
 // or of a row that does not follow directly on the one before.
 func (s *series) byBookings(i int) bool {
-	return i > 0 && (s.row.Series == SeriesDays || s.list[i].sequence != s.before(i).sequence+1)
+	return i > 0 && (s.row.Series == SeriesDays || !s.list[i].follows(s.before(i)))
+}
+
+// follows reports whether a row stands directly behind another: rows are
+// numbered on, or from 1 in each day.
+func (s *stated) follows(t *stated) bool {
+	return s.sequence == t.sequence+1 || s.date > t.date && s.sequence == 1
 }
 
 // expect is the balance that follows from the one before. A row that follows

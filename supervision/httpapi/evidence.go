@@ -16,16 +16,27 @@ type evidence struct {
 // evidenceRoutes give what somebody keeps to show to others: see civicverify
 // proof.
 func (s *server) evidenceRoutes() {
-	s.evidence("/v1/entries/{index}/proof", "get-entry-proof", "text/plain",
+	evidenceRoute(s, "/v1/entries/{index}/proof", "get-entry-proof", "text/plain",
 		"Proof that the entry is on the log (C2SP tlog-proof): with the entry's bytes and the ledger's key it holds offline",
-		s.desk.Proof)
-	s.evidence("/v1/entries/{index}/raw", "get-entry-raw", "application/octet-stream",
+		func(in *entryInput) ([]byte, error) { return s.desk.Proof(in.Index) })
+	evidenceRoute(s, "/v1/entries/{index}/raw", "get-entry-raw", "application/octet-stream",
 		"The bytes of the entry as they are hashed: header line, LF, event line, no LF at the end",
-		s.desk.Raw)
+		func(in *entryInput) ([]byte, error) { return s.desk.Raw(in.Index) })
+	evidenceRoute(s, "/v1/receipts/{digest}", "get-receipt", "application/json",
+		"The receipt of a recorded submission, by its digest, for the newest checkpoint: with the lines and the ledger's key it holds offline",
+		func(in *receiptInput) ([]byte, error) { return s.desk.Receipt(in.Digest) })
 }
 
-// evidence adds a route that answers with bytes.
-func (s *server) evidence(path, id, contentType, sentence string, reply func(index uint64) ([]byte, error)) {
+type receiptInput struct {
+	Moment
+	Digest string `path:"digest" maxLength:"64" doc:"Digest of the submission: 64 hex digits, or base64, of URLs or as in receipts."`
+}
+
+// evidenceRoute adds a route that answers with bytes.
+func evidenceRoute[I any, P interface {
+	*I
+	question
+}](s *server, path, id, contentType, sentence string, reply func(P) ([]byte, error)) {
 	op := huma.Operation{
 		OperationID: id, Method: http.MethodGet, Path: path, Summary: sentence, Tags: []string{"log"},
 		Errors: []int{http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusServiceUnavailable, http.StatusGatewayTimeout},
@@ -33,13 +44,13 @@ func (s *server) evidence(path, id, contentType, sentence string, reply func(ind
 			contentType: {Schema: &huma.Schema{Type: huma.TypeString}},
 		}}},
 	}
-	huma.Register(s.api, op, func(ctx context.Context, in *entryInput) (*evidence, error) {
-		if in.Min > 0 {
-			if err := s.desk.Await(ctx, in.Min, s.wait); err != nil {
+	huma.Register(s.api, op, func(ctx context.Context, in *I) (*evidence, error) {
+		if index := P(in).wants(); index > 0 {
+			if err := s.desk.Await(ctx, index, s.wait); err != nil {
 				return nil, s.problem(ctx, path, err)
 			}
 		}
-		body, err := reply(in.Index)
+		body, err := reply(in)
 		if err != nil {
 			return nil, s.problem(ctx, path, err)
 		}

@@ -1,9 +1,13 @@
 package httpapi_test
 
 import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -16,7 +20,7 @@ import (
 )
 
 // evidence are the routes that answer with bytes to keep instead of JSON.
-var evidence = map[string]bool{"/v1/entries/{index}/proof": true, "/v1/entries/{index}/raw": true}
+var evidence = map[string]bool{"/v1/entries/{index}/proof": true, "/v1/entries/{index}/raw": true, "/v1/receipts/{digest}": true}
 
 // What the two routes give, together with the ledger's key, proves every entry;
 // with another entry or key it proves nothing.
@@ -70,8 +74,51 @@ func TestEvidence_Damaged(t *testing.T) {
 	r := newRigWith(t, httpapi.Config{})
 	r.behind(&faultyLog{read: fmt.Errorf("commit: %w", ledger.ErrDamaged)})
 	for _, what := range []string{"proof", "raw"} {
-		if p := r.refused("/v1/entries/1/"+what, http.StatusInternalServerError); !strings.Contains(p.Cure, "civicledger verify") {
+		if p := r.refused("/v1/entries/1/"+what, http.StatusServiceUnavailable); !strings.Contains(p.Cure, "civicledger verify") {
 			t.Errorf("%s: cure %q", what, p.Cure)
 		}
 	}
+}
+
+// Every submission has its receipt again, in any spelling of its digest.
+func TestEvidence_Receipts(t *testing.T) {
+	r := newRig(t)
+	saySomething(r)
+	verifier, err := note.NewVerifier(r.ledger.Roster().LogKey())
+	r.must(err)
+	found := 0
+	for c, err := range r.ledger.Commits(0) {
+		r.must(err)
+		for at := 0; at < len(c.Entries); {
+			h, _, err := chain.ParseEntry(c.Entries[at])
+			r.must(err)
+			sub := &chain.Submission{Agency: h.Agency, KeyID: h.KeyID, Signature: h.Signature}
+			for range h.Count {
+				_, line, err := chain.ParseEntry(c.Entries[at])
+				r.must(err)
+				sub.Lines, at = append(sub.Lines, bytes.Clone(line)), at+1
+			}
+			digest := sub.Digest(suite.Default(), r.ledger.Origin())
+			for _, text := range []string{
+				hex.EncodeToString(digest[:]), base64.URLEncoding.EncodeToString(digest[:]), base64.RawURLEncoding.EncodeToString(digest[:]),
+				url.PathEscape(base64.StdEncoding.EncodeToString(digest[:])),
+			} {
+				status, header, body := r.get("/v1/receipts/" + text)
+				receipt, err := chain.ParseReceipt(body)
+				if status != http.StatusOK || err != nil || header.Get("Content-Type") != "application/json" {
+					t.Fatalf("%s: %d %s %v", text, status, body, err)
+				}
+				r.must(receipt.Verify(sub.Lines, verifier))
+			}
+			found++
+		}
+	}
+	if found < 2 {
+		t.Errorf("%d submissions", found)
+	}
+	if p := r.refused("/v1/receipts/"+strings.Repeat("0", 64), http.StatusNotFound); !strings.Contains(p.Cure, "civicledger receipts") {
+		t.Errorf("cure %q", p.Cure)
+	}
+	r.refused("/v1/receipts/12", http.StatusUnprocessableEntity)
+	r.refused("/v1/receipts/"+strings.Repeat("0", 65), http.StatusUnprocessableEntity)
 }

@@ -24,7 +24,13 @@ type faultyLog struct {
 	read    error
 	stopped error
 	full    error
+	damaged *ledger.Damaged
+	only    bool // opened for reading
 }
+
+func (f *faultyLog) Damaged() *ledger.Damaged { return f.damaged }
+
+func (f *faultyLog) ReadOnly() bool { return f.only }
 
 func (f *faultyLog) Full() error { return f.full }
 
@@ -76,14 +82,17 @@ func TestFaults_WhatCannotBeRead(t *testing.T) {
 		says   string
 		logged bool
 	}{
-		{"damaged", fmt.Errorf("read segment: %w", ledger.ErrDamaged), http.StatusInternalServerError, "damaged", true},
+		{"damaged", fmt.Errorf("read segment: %w", ledger.ErrDamaged), http.StatusServiceUnavailable, "damaged", false},
 		{"unknown", errors.New("secret detail of the disk"), http.StatusInternalServerError, "could not be made", true},
 		{"closed", fmt.Errorf("read: %w", ledger.ErrClosed), http.StatusServiceUnavailable, "stopped", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r.t = t
 			logged := r.behind(&faultyLog{from: 2, read: c.err})
-			for _, path := range []string{"/v1/entries/3", "/v1/entries", "/v1/subjects/" + person} {
+			for _, path := range []string{"/v1/entries/3", "/v1/entries/3/raw", "/v1/entries/2/proof", "/v1/entries", "/v1/subjects/" + person} {
+				if strings.Contains(path, "subjects") && errors.Is(c.err, ledger.ErrDamaged) {
+					continue // it says which entries name the person
+				}
 				p := r.refused(path, c.status)
 				if !strings.Contains(p.Detail, c.says) || strings.Contains(p.Detail, "secret") {
 					t.Errorf("%s: %+v", path, p)
@@ -122,20 +131,24 @@ func TestFaults_StoppedLedgerAnswersAndSaysSo(t *testing.T) {
 // TestFaults_Health holds /healthz and /readyz against each state that they
 // tell apart.
 func TestFaults_Health(t *testing.T) {
-	mismatch := &ledger.Mismatch{Found: "the far walk", Damage: ledger.Damage{First: 4, Last: 5, File: "book/0.seg", Offset: 1234, Reason: "checksum"}}
+	damaged := func(first uint64) *ledger.Damaged {
+		return &ledger.Damaged{Found: []*ledger.Mismatch{{Found: "the far walk", Damage: ledger.Damage{First: first, Last: 5, File: "book/0.seg", Offset: 1234, Reason: "checksum"}}}}
+	}
+	mismatch := damaged(4).Found[0]
 	for name, c := range map[string]struct {
 		log             *faultyLog
-		behind          bool  // the tables do not follow
-		end             error // and never will
+		behind          bool // the tables do not follow
 		health, ready   int
 		healthz, readyz string
 	}{
 		"all is well":     {log: &faultyLog{}, health: 200, ready: 200, healthz: "ok", readyz: "ready"},
 		"tables built":    {log: &faultyLog{}, behind: true, health: 200, ready: 503, healthz: "ok", readyz: "0 of 3 entries"},
-		"a damaged copy":  {log: &faultyLog{}, behind: true, end: mismatch, health: 200, ready: 200, healthz: "ok", readyz: "first 0 entries: the far walk found that entries 4 to 5"},
+		"read-only":       {log: &faultyLog{only: true}, health: 200, ready: 200, healthz: "ok", readyz: "ready"},
+		"a damaged copy":  {log: &faultyLog{only: true, damaged: damaged(1)}, health: 503, ready: 200, healthz: "the ledger is damaged: the far walk found that entries 1 to 5", readyz: "first 3 entries: the far walk found that entries 1 to 5"},
+		"and being built": {log: &faultyLog{only: true, damaged: damaged(1)}, behind: true, health: 503, ready: 503, healthz: "is damaged", readyz: "0 of 1 entries are applied"},
 		"disk full":       {log: &faultyLog{full: ledger.ErrNoSpace}, health: 200, ready: 200, healthz: "ok; reading only", readyz: "ready; reading only, nothing is taken in: the disk is nearly full"},
 		"stopped":         {log: &faultyLog{stopped: ledger.ErrClock}, health: 503, ready: 503, healthz: "clock", readyz: "clock"},
-		"found by itself": {log: &faultyLog{stopped: mismatch}, health: 503, ready: 503, healthz: "entries 4 to 5 are not what was signed (book/0.seg at byte 1234)", readyz: "entries 4 to 5"},
+		"found by itself": {log: &faultyLog{stopped: mismatch, damaged: damaged(4)}, health: 503, ready: 503, healthz: "entries 4 to 5 are not what was signed (book/0.seg at byte 1234)", readyz: "entries 4 to 5"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
@@ -144,9 +157,6 @@ func TestFaults_Health(t *testing.T) {
 				r.follow()
 			}
 			r.behind(c.log)
-			if c.end != nil {
-				r.desk.TablesEnd(c.end)
-			}
 			for path, want := range map[string]struct {
 				code int
 				text string
@@ -156,7 +166,8 @@ func TestFaults_Health(t *testing.T) {
 					t.Errorf("%s: %d %q, want %d and %q", path, code, body, want.code, want.text)
 				}
 			}
-			if status := ask[supervision.Answer[supervision.Status]](r, "/v1/status").Item; (status.Waiting != "") != (c.log.full != nil) || (status.Stopped != "") != (c.log.stopped != nil) {
+			if status := ask[supervision.Answer[supervision.Status]](r, "/v1/status").Item; (status.Waiting != "") != (c.log.full != nil) || (status.Stopped != "") != (c.log.stopped != nil) ||
+				status.Running != (c.log.stopped == nil && !c.log.only) || status.ReadOnly != c.log.only || (len(status.Damaged) > 0) != (c.log.damaged != nil) {
 				t.Errorf("status %+v", status)
 			}
 		})

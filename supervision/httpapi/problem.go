@@ -16,12 +16,13 @@ import (
 
 // Problem is the body of every answer that is none (RFC 9457).
 type Problem struct {
-	Title  string  `json:"title" doc:"The HTTP status in words."`
-	Status int     `json:"status" doc:"The HTTP status."`
-	Detail string  `json:"detail" doc:"What is wrong with this request."`
-	Cure   string  `json:"cure,omitzero" doc:"What to do about it."`
-	Size   *uint64 `json:"size,omitzero" doc:"How many entries are applied so far, where min asked for more."`
-	Errors []Place `json:"errors,omitempty" doc:"Each parameter that is wrong."`
+	Title   string               `json:"title" doc:"The HTTP status in words."`
+	Status  int                  `json:"status" doc:"The HTTP status."`
+	Detail  string               `json:"detail" doc:"What is wrong with this request."`
+	Cure    string               `json:"cure,omitzero" doc:"What to do about it."`
+	Size    *uint64              `json:"size,omitzero" doc:"How many entries are applied so far, where min asked for more."`
+	Damaged *supervision.Damaged `json:"damaged,omitzero" doc:"Present once some of the log is known not to be what was signed."`
+	Errors  []Place              `json:"errors,omitempty" doc:"Each parameter that is wrong."`
 }
 
 // Place is one wrong parameter.
@@ -90,8 +91,8 @@ func problemOf(err error) *Problem {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return problem(http.StatusServiceUnavailable, "the request ended before its answer")
 	case errors.Is(err, ledger.ErrDamaged):
-		p := problem(http.StatusInternalServerError, "the ledger's files are damaged here; the server's log says where")
-		p.Cure = "civicledger verify names every damaged entry and what still stands"
+		p := problem(http.StatusServiceUnavailable, err.Error())
+		p.Cure = "what stands is answered; civicledger verify names what does not, and civicledger repair puts it back from a copy"
 		return p
 	case errors.Is(err, ledger.ErrClosed), errors.Is(err, ledger.ErrStopped):
 		return problem(http.StatusServiceUnavailable, "the ledger has stopped")

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/mod/sumdb/note"
+
 	"civicledger/events"
 	"civicledger/ledger"
 	"civicledger/ledger/chain"
@@ -44,6 +46,11 @@ type rig struct {
 	wall   time.Time
 	ids    int
 	before func() // is called before each answer
+	cfg    ledger.Config
+	store  *rottenStore
+	index  *rottenIndex
+	api    httpapi.Config
+	sent   []*chain.Submission // by says
 }
 
 func newRig(t testing.TB) *rig {
@@ -60,8 +67,9 @@ func newRigWith(t testing.TB, api httpapi.Config) *rig {
 	r.must(err)
 	r.key, err = keys.Generate(suite.Default())
 	r.must(err)
+	r.store, r.index = &rottenStore{Memory: ledgertest.NewMemory()}, &rottenIndex{MemoryIndex: ledgertest.NewMemoryIndex()}
 	cfg := ledger.Config{
-		Store: ledgertest.NewMemory(), Index: ledgertest.NewMemoryIndex(), Signer: log, VerifierKey: log.VerifierKey(),
+		Store: r.store, Index: r.index, Signer: log, VerifierKey: log.VerifierKey(), Audit: ledger.AuditConfig{Distance: 1 << 20},
 		Clock: func() (time.Time, time.Duration) { return r.wall, 0 },
 	}
 	system := func(eventType, id string, data any) *chain.Submission {
@@ -84,19 +92,26 @@ func newRigWith(t testing.TB, api httpapi.Config) *rig {
 		Agency: bureau, Name: "示例市民政局", Types: []string{"*"}, Jurisdictions: []string{"*"},
 		Source: "urn:example:bureau", Key: r.key.Public(), Proof: proof,
 	}))
+	r.cfg, r.api = cfg, api
+	r.serve()
+	return r
+}
+
+// serve puts new tables and a new server in front of the ledger.
+func (r *rig) serve() {
+	var err error
 	r.tables, err = projections.New(r.ledger, allProjections()...)
 	r.must(err)
 	r.desk = supervision.New(r.ledger, r.tables)
-	api.Desk, api.Version = r.desk, "test"
-	handler := httpapi.New(api)
+	r.api.Desk, r.api.Version = r.desk, "test"
+	handler := httpapi.New(r.api)
 	r.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		if r.before != nil {
 			r.before()
 		}
 		handler.ServeHTTP(w, request)
 	}))
-	t.Cleanup(r.server.Close)
-	return r
+	r.t.Cleanup(r.server.Close)
 }
 
 func allProjections() []projections.Projection {
@@ -131,6 +146,14 @@ type said struct {
 // first. The tables do not follow.
 func (r *rig) says(all ...said) uint64 {
 	r.t.Helper()
+	sub := r.sub(all...)
+	r.sent = append(r.sent, sub)
+	return r.submit(sub).First
+}
+
+// sub signs a submission.
+func (r *rig) sub(all ...said) *chain.Submission {
+	r.t.Helper()
 	lines := make([][]byte, len(all))
 	for i, one := range all {
 		r.ids++
@@ -150,7 +173,15 @@ func (r *rig) says(all ...said) uint64 {
 	}
 	sub, err := r.key.SignSubmission(origin, bureau, lines)
 	r.must(err)
-	return r.submit(sub).First
+	return sub
+}
+
+// verifier is of the ledger's checkpoints.
+func (r *rig) verifier() note.Verifier {
+	r.t.Helper()
+	verifier, err := note.NewVerifier(r.cfg.VerifierKey)
+	r.must(err)
+	return verifier
 }
 
 // follow brings the tables up to the log.

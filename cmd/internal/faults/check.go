@@ -9,9 +9,12 @@ import (
 	"path/filepath"
 	"slices"
 
+	"civicledger/cmd/internal/auditor"
 	"civicledger/ledger"
 	"civicledger/ledger/chain"
 	"civicledger/ledger/verify"
+	"civicledger/ledger/verify/source"
+	"civicledger/ledger/verify/verdict"
 )
 
 // check holds everything that an open ledger says against the model: the log,
@@ -110,7 +113,7 @@ func (r *run) checkTiles(n *node) error {
 // saw before.
 func (r *run) checkFiles(n *node) error {
 	report := r.judge(n.dir)
-	if report.Verdict != verify.Sound || report.Checkpoint.Size != r.model.size {
+	if report.Verdict != verdict.Sound || report.Checkpoint.Size != r.model.size {
 		return fmt.Errorf("the auditor finds it %s: %s%s", report.Verdict, report.Problem, words(report))
 	}
 	r.model.known = knownOf(report, r.model)
@@ -118,25 +121,19 @@ func (r *run) checkFiles(n *node) error {
 }
 
 // judge is what an auditor says who kept the last checkpoint he saw.
-func (r *run) judge(dir string) *verify.Report {
-	return verify.Run(context.Background(), verify.Directory(dir), r.model.vkey, verify.Options{Known: r.model.known})
+func (r *run) judge(dir string) *verdict.Report {
+	return verify.Run(context.Background(), source.Directory(dir), r.model.vkey, verify.Options{Known: r.model.known})
 }
 
-func knownOf(report *verify.Report, m *model) *verify.Known {
+func knownOf(report *verdict.Report, m *model) *verdict.Signed {
 	c, err := chain.OpenCheckpoint([]byte(report.Checkpoint.Note), m.verifier)
 	if err != nil {
 		return m.known
 	}
-	return &verify.Known{Checkpoint: c, Note: report.Checkpoint.Note}
+	return &verdict.Signed{Checkpoint: c, Note: report.Checkpoint.Note}
 }
 
-func words(report *verify.Report) string {
-	var b bytes.Buffer
-	if err := report.WriteWords(&b); err != nil {
-		return err.Error()
-	}
-	return "\n" + b.String()
-}
+func words(report *verdict.Report) string { return "\n" + auditor.Words(report) }
 
 // lookAround reads while the ledger is served. A read may fail by a fault; what
 // it says is right.

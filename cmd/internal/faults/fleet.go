@@ -43,27 +43,47 @@ type summary struct {
 	traces []result
 }
 
+// job is one run.
+type job struct {
+	seed  uint64
+	group int // part of the pairs, from 1; 0: none
+}
+
+// jobs are the runs and, each round with other seeds, all parts of the pairs.
+func (f fleet) jobs() []job {
+	var all []job
+	for round := range f.flags.pairs {
+		for group := range (len(pairs()) + pairsInRun - 1) / pairsInRun {
+			all = append(all, job{f.flags.seed + uint64(round), group + 1})
+		}
+	}
+	for i := range f.flags.runs {
+		all = append(all, job{f.flags.seed + uint64(i), 0})
+	}
+	return all
+}
+
 func (f fleet) run() *summary {
-	start := time.Now()
+	start, all := time.Now(), f.jobs()
 	total := &summary{
 		Format: "civicledger faults v1", Seed: f.flags.seed,
 		Faults: map[string]int{}, Refusals: map[string]int{}, Findings: []result{},
 	}
-	seeds := make(chan uint64)
+	jobs := make(chan job)
 	results := make(chan result)
 	var workers sync.WaitGroup
 	for range f.flags.workers {
 		workers.Go(func() {
-			for seed := range seeds {
-				results <- f.runOne(seed)
+			for j := range jobs {
+				results <- f.runOne(j)
 			}
 		})
 	}
 	go func() {
-		defer close(seeds)
-		for i := range f.flags.runs {
+		defer close(jobs)
+		for _, j := range all {
 			select {
-			case seeds <- f.flags.seed + uint64(i):
+			case jobs <- j:
 			case <-f.stop: // what is under way ends, and is counted
 				return
 			}
@@ -75,7 +95,7 @@ func (f fleet) run() *summary {
 		total.add(r, f.flags.trace)
 		if now := time.Now(); now.Sub(told) > 10*time.Second {
 			told = now
-			fmt.Fprintf(f.progress, "%d of %d runs, %d findings\n", total.Runs, f.flags.runs, len(total.Findings))
+			fmt.Fprintf(f.progress, "%d of %d runs, %d findings\n", total.Runs, len(all), len(total.Findings))
 		}
 	}
 	total.Seconds = time.Since(start).Seconds()
@@ -83,11 +103,11 @@ func (f fleet) run() *summary {
 }
 
 // runOne runs one seed in a process of its own.
-func (f fleet) runOne(seed uint64) result {
+func (f fleet) runOne(j job) result {
 	bad := func(err error, text string) result {
-		return result{Seed: seed, Finding: fmt.Sprintf("the run's process ended with %v: %.4000s", err, text)}
+		return result{Seed: j.seed, Group: j.group, Finding: fmt.Sprintf("the run's process ended with %v: %.4000s", err, text)}
 	}
-	cmd, err := self("-one", "-seed", strconv.FormatUint(seed, 10))
+	cmd, err := self("-one", "-seed", strconv.FormatUint(j.seed, 10), "-group", strconv.Itoa(j.group))
 	if err != nil {
 		return bad(err, "")
 	}
@@ -163,8 +183,12 @@ func (t *summary) writeWords(w io.Writer) error {
 	table(&b, "not opened, as it must be, for", t.Refusals)
 	fmt.Fprintf(&b, "findings: %d\n", len(t.Findings))
 	for _, r := range t.Findings {
-		fmt.Fprintf(&b, "\nseed %d: %s\n  again: go run ./cmd/internal/faults -runs 1 -seed %d -trace\n", r.Seed, r.Finding, r.Seed)
-		if !slices.ContainsFunc(t.traces, func(o result) bool { return o.Seed == r.Seed }) {
+		again := fmt.Sprintf("-runs 1 -seed %d -trace", r.Seed)
+		if r.Group > 0 {
+			again = fmt.Sprintf("-one -seed %d -group %d", r.Seed, r.Group)
+		}
+		fmt.Fprintf(&b, "\nseed %d: %s\n  again: go run ./cmd/internal/faults %s\n", r.Seed, r.Finding, again)
+		if !slices.ContainsFunc(t.traces, func(o result) bool { return o.Seed == r.Seed && o.Group == r.Group }) {
 			fmt.Fprintf(&b, "  %s\n", strings.Join(r.Trace, "\n  "))
 		}
 	}

@@ -27,7 +27,7 @@ import (
 const usage = `Run ledgers from seeds, break everything around them, and check that nothing
 acknowledged is lost and nothing changed goes unnoticed.
 
-  go run ./cmd/internal/faults [-runs N] [-seed S] [-workers W] [-json] [-trace]
+  go run ./cmd/internal/faults [-runs N] [-pairs N] [-seed S] [-workers W] [-json] [-trace]
 
 Each run prints nothing; at the end comes a summary. A finding is printed with the
 seed, the command that repeats it, and what was injected.
@@ -47,6 +47,8 @@ type flags struct {
 	json    bool
 	trace   bool
 	one     bool   // run one seed here; what the runs' own processes are given
+	pairs   int    // how often every pair of kinds of faults is run
+	group   int    // with one: a part of the pairs, in place of an ordinary run
 	serve   string // serve a ledger until killed
 }
 
@@ -60,6 +62,8 @@ func parseFlags(args []string, stderr io.Writer) (*flags, error) {
 	set.BoolVar(&f.json, "json", false, "print the summary as JSON")
 	set.BoolVar(&f.trace, "trace", false, "print what happened in every run")
 	set.BoolVar(&f.one, "one", false, "internal: run the seed in this process, print its result as JSON")
+	set.IntVar(&f.pairs, "pairs", 0, "how many times every pair of kinds of faults is run, too")
+	set.IntVar(&f.group, "group", 0, "internal: with -one, the part of the pairs to run")
 	set.StringVar(&f.serve, "serve", "", "internal: serve a ledger until killed")
 	set.Usage = func() {
 		fmt.Fprint(stderr, usage)
@@ -68,7 +72,7 @@ func parseFlags(args []string, stderr io.Writer) (*flags, error) {
 	if err := set.Parse(args); err != nil {
 		return nil, err
 	}
-	if set.NArg() > 0 || f.runs < 1 || f.workers < 1 {
+	if set.NArg() > 0 || f.runs < 0 || f.pairs < 0 || f.runs+f.pairs < 1 || f.workers < 1 {
 		return nil, fmt.Errorf("faults: %d runs on %d workers, %d arguments left: see -help", f.runs, f.workers, set.NArg())
 	}
 	return f, nil
@@ -94,7 +98,7 @@ func command(args []string, in io.Reader, out, stderr io.Writer) int {
 			err = serve(s, in, out)
 		}
 	case f.one:
-		err = json.NewEncoder(out).Encode(oneRun(f.seed, broken{}))
+		err = json.NewEncoder(out).Encode(oneRun(f.seed, f.group, broken{}))
 	default:
 		return summarise(f, out, stderr)
 	}
@@ -130,15 +134,21 @@ func self(args ...string) (*exec.Cmd, error) {
 	return exec.Command(path, args...), nil
 }
 
-// oneRun is one run in this process, in a directory that it removes.
-func oneRun(seed uint64, b broken) result {
+// oneRun is one run in this process, in a directory that it removes: lives with
+// random faults or, with a group, a part of the pairs.
+func oneRun(seed uint64, group int, b broken) result {
 	base, err := os.MkdirTemp("", "faults-")
 	if err != nil {
-		return result{Seed: seed, Finding: err.Error()}
+		return result{Seed: seed, Group: group, Finding: err.Error()}
 	}
 	defer os.RemoveAll(base)
 	r, err := newRun(base, seed, b)
-	if err == nil {
+	r.result.Group = group
+	switch {
+	case err != nil:
+	case group > 0:
+		err = r.pairRun(group - 1)
+	default:
 		err = r.all()
 	}
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"civicledger/ledger"
 	"civicledger/ledger/chain"
 	"civicledger/ledger/suite"
-	"civicledger/ledger/verify"
+	"civicledger/ledger/verify/verdict"
 )
 
 // outcome is what is known of a submission that was sent.
@@ -58,7 +58,7 @@ type model struct {
 	owner    map[chain.EventKey]*said
 	subjects map[string][]uint64
 	people   people // who may say what, after all entries
-	known    *verify.Known
+	known    *verdict.Signed
 }
 
 func newModel(origin, vkey string, verifier note.Verifier) *model {

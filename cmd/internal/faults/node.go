@@ -6,26 +6,15 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"civicledger/cmd/internal/datadir"
 	"civicledger/ledger"
 	"civicledger/ledger/book"
 	"civicledger/ledger/chain"
 	"civicledger/ledger/index"
-	"civicledger/ledger/keys"
-	"civicledger/ledger/suite"
-)
-
-// Names in a data directory, as cmd/civicledger has them.
-const (
-	indexDir    = "index"
-	keysDir     = "keys"
-	logKeyFile  = "keys/log.key"
-	operatorKey = "keys/operator.key"
-	publicKey   = "log.pub"
 )
 
 // gate lets a goroutine of the ledger through, or holds it. With it a schedule
@@ -175,93 +164,78 @@ type opening struct {
 // errKeys is wrapped when a key file does not load.
 var errKeys = errors.New("keys")
 
-// open opens a data directory as cmd/civicledger does: keys, book, an index
-// that is removed and made anew when it is damaged, ledger.
+// open opens a data directory as cmd/civicledger does, with gates and faults
+// around its parts.
 func (o *opening) open() (n *node, err error) {
-	logKey, err := loadKeys(o.dir)
-	if err != nil {
+	if err := loadKeys(o.dir); err != nil {
 		return nil, err
 	}
 	o.disk.setOpening(true)
 	defer o.disk.setOpening(false)
-	store, err := book.Open(o.dir, book.Options{
-		SegmentSize: o.segment, ReadOnly: o.readOnly, Around: o.disk.around, FreeBytes: o.freeBytes, MinFree: minFree,
+	n = &node{dir: o.dir}
+	n.ledger, err = datadir.Dir(o.dir).Open(context.Background(), datadir.Options{
+		ReadOnly: o.readOnly, Log: quiet,
+		Book:   book.Options{SegmentSize: o.segment, Around: o.disk.around, FreeBytes: o.freeBytes, MinFree: minFree},
+		Index:  index.Options{MinFree: o.minFree},
+		Ledger: ledger.Config{Clock: o.clock, IndexPause: -1, Progress: func(_, _ uint64) { n.replayed = true }},
+		Store: func(b *book.Book) ledger.Store {
+			n.store = &gatedStore{Book: b, gate: newGate()}
+			return n.store
+		},
+		Wrap: func(idx ledger.Index, rebuilt bool) ledger.Index {
+			n.rebuilt = rebuilt
+			n.index = o.gated(idx)
+			return n.index
+		},
 	})
 	if err != nil {
 		return nil, err
-	}
-	n = &node{dir: o.dir, store: &gatedStore{Book: store, gate: newGate()}}
-	if err := o.openIndex(n); err != nil {
-		return nil, errors.Join(err, store.Close())
-	}
-	n.ledger, err = ledger.Open(context.Background(), ledger.Config{
-		Store: n.store, Index: n.index, Signer: logKey, VerifierKey: logKey.VerifierKey(), ReadOnly: o.readOnly,
-		Clock: o.clock, IndexPause: -1, Progress: func(_, _ uint64) { n.replayed = true },
-	})
-	if err != nil {
-		n.index.Index.Close()
-		return nil, errors.Join(err, store.Close())
 	}
 	n.store.running.Store(true)
 	return n, nil
 }
 
+// acceptLoss is the command accept-loss, said again with the size that it names.
+func (o *opening) acceptLoss() (standing uint64, err error) {
+	accept := func() error {
+		return datadir.Dir(o.dir).AcceptLoss(context.Background(), datadir.Options{
+			Log:    quiet,
+			Book:   book.Options{SegmentSize: o.segment},
+			Ledger: ledger.Config{Clock: o.clock},
+		}, standing, "synthetic", func(*book.DamageError) error { return nil })
+	}
+	var damage *book.DamageError
+	if err := accept(); !errors.As(err, &damage) || damage.Standing == 0 {
+		return 0, err
+	}
+	standing = damage.Standing
+	return standing, accept()
+}
+
+func (o *opening) gated(idx ledger.Index) *gatedIndex {
+	if _, none := idx.(ledger.NoIndex); !none && o.broken.index != nil {
+		idx = o.broken.index(idx)
+	}
+	return &gatedIndex{Index: idx, gate: newGate(), faults: o.disk.faults, batch: o.broken.batch}
+}
+
 // minFree is what the book wants left on its disk.
 const minFree = 1 << 20
 
-func loadKeys(dir string) (*keys.Log, error) {
-	if _, err := os.Stat(filepath.Join(dir, publicKey)); err != nil {
-		return nil, fmt.Errorf("%w: %w", errKeys, err)
-	}
-	logKey, err := keys.LoadLog(filepath.Join(dir, logKeyFile))
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errKeys, err)
-	}
-	if _, err := keys.Load(filepath.Join(dir, operatorKey)); err != nil {
-		return nil, fmt.Errorf("%w: %w", errKeys, err)
-	}
-	return logKey, nil
-}
-
-var quiet = slog.New(slog.DiscardHandler)
-
-func (o *opening) openIndex(n *node) error {
-	genesis := chain.Hash{}
-	for c, err := range n.store.Commits(0) {
-		if err != nil {
-			return err
-		}
-		genesis = suite.Default().Leaf(c.Entries[0])
-		break
-	}
-	if genesis == (chain.Hash{}) {
-		return ledger.ErrEmpty
-	}
-	dir := filepath.Join(o.dir, indexDir)
-	options := index.Options{Ledger: genesis, ReadOnly: o.readOnly, Logger: quiet, MinFree: o.minFree}
-	n.index = &gatedIndex{gate: newGate(), faults: o.disk.faults, batch: o.broken.batch}
-	idx, err := index.Open(dir, options)
-	switch {
-	case err == nil:
-	case o.readOnly:
-		n.index.Index = ledger.NoIndex{}
-		return nil
-	case errors.Is(err, index.ErrCorrupt):
-		n.rebuilt = true
-		if err := index.Remove(dir); err != nil {
-			return err
-		}
-		idx, err = index.Open(dir, options)
+// loadKeys says first whether a key file is damaged, by errKeys.
+func loadKeys(dir string) error {
+	d := datadir.Dir(dir)
+	_, err := os.Stat(d.VerifierKey())
+	if err == nil {
+		_, _, err = d.Operator()
 	}
 	if err != nil {
-		return err
-	}
-	n.index.Index = idx
-	if o.broken.index != nil {
-		n.index.Index = o.broken.index(idx)
+		return fmt.Errorf("%w: %w", errKeys, err)
 	}
 	return nil
 }
+
+var quiet = slog.New(slog.DiscardHandler)
 
 // stopped says whether the ledger records nothing more.
 func (n *node) stopped() bool {

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"civicledger/ledger"
-	"civicledger/ledger/verify"
+	"civicledger/ledger/verify/verdict"
 )
 
 // damageBook damages a segment of a copy: the auditor names exactly what was
@@ -60,7 +60,7 @@ func (r *run) damageBook() error {
 
 // grownEnd: bytes behind the last frame are a tail that no commit completed.
 func (r *run) grownEnd(dir string) error {
-	if report := r.judge(dir); report.Verdict != verify.Sound {
+	if report := r.judge(dir); report.Verdict != verdict.Sound {
 		return fmt.Errorf("the auditor finds it %s%s", report.Verdict, words(report))
 	}
 	n, err := r.open(r.opening(dir))
@@ -77,10 +77,10 @@ func (r *run) grownEnd(dir string) error {
 // auditDamage holds what the auditor says against what was changed.
 func (r *run) auditDamage(dir string, d *damage, c *changes) error {
 	report := r.judge(dir)
-	if c.idle && report.Verdict == verify.Sound {
+	if c.idle && report.Verdict == verdict.Sound {
 		return nil
 	}
-	if report.Verdict != verify.Unsound || report.DefectCount == 0 {
+	if report.Verdict != verdict.Unsound || report.DefectCount == 0 {
 		return fmt.Errorf("the auditor finds it %s%s", report.Verdict, words(report))
 	}
 	byEntry, all := namedBy(report)
@@ -107,13 +107,13 @@ func (r *run) auditDamage(dir string, d *damage, c *changes) error {
 
 // namedBy returns the entries that a report calls damaged one by one, and all
 // that any defect concerns.
-func namedBy(report *verify.Report) (byEntry, all map[uint64]bool) {
+func namedBy(report *verdict.Report) (byEntry, all map[uint64]bool) {
 	byEntry, all = map[uint64]bool{}, map[uint64]bool{}
 	for _, d := range report.Defects {
 		for i := d.First; i <= d.Last; i++ {
 			all[i] = true
 			switch d.Kind {
-			case verify.KindLeaf, verify.KindHeader, verify.KindMissing, verify.KindOrder, verify.KindLink:
+			case verdict.KindLeaf, verdict.KindHeader, verdict.KindMissing, verdict.KindOrder, verdict.KindLink:
 				byEntry[i] = true
 			}
 		}
@@ -213,7 +213,7 @@ func (r *run) loseSegment() error {
 			return fmt.Errorf("entry %d is gone and the auditor does not name it%s", i, words(report))
 		}
 	}
-	if report.Verdict == verify.Sound && !empty(where, filepath.Base(path)) {
+	if report.Verdict == verdict.Sound && !empty(where, filepath.Base(path)) {
 		return errors.New("the auditor finds it sound")
 	}
 	if empty(where, filepath.Base(path)) {

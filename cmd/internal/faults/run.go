@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
+	"civicledger/cmd/internal/datadir"
 	"civicledger/ledger"
 	"civicledger/ledger/book"
 	"civicledger/ledger/chain"
@@ -24,8 +25,9 @@ import (
 // result is what one run came to.
 type result struct {
 	Seed     uint64         `json:"seed"`
-	Lives    int            `json:"lives"`    // of the ledger, each from an open to its end
-	Openings int            `json:"openings"` // of a data directory, successful or refused
+	Group    int            `json:"group,omitzero"` // part of the pairs, from 1; 0: none
+	Lives    int            `json:"lives"`          // of the ledger, each from an open to its end
+	Openings int            `json:"openings"`       // of a data directory, successful or refused
 	Entries  uint64         `json:"entries"`
 	Faults   map[string]int `json:"faults"`   // injected, by kind
 	Refusals map[string]int `json:"refusals"` // to open, by reason
@@ -68,7 +70,8 @@ func newRun(base string, seed uint64, b broken) (*run, error) {
 // create is cmd/civicledger's init, with keys that are made from the seed.
 func (r *run) create(seed uint64) error {
 	r.dir = r.nextDir()
-	if err := os.MkdirAll(filepath.Join(r.dir, keysDir), 0o700); err != nil {
+	dir := datadir.Dir(r.dir)
+	if err := os.MkdirAll(filepath.Dir(dir.LogKey()), 0o700); err != nil {
 		return err
 	}
 	sum := suite.Default().Sum(fmt.Appendf(nil, "log %d", seed))
@@ -77,16 +80,16 @@ func (r *run) create(seed uint64) error {
 		return err
 	}
 	err = errors.Join(
-		os.WriteFile(filepath.Join(r.dir, logKeyFile), []byte(secret+"\n"), 0o600),
-		os.WriteFile(filepath.Join(r.dir, publicKey), []byte(vkey+"\n"), 0o644))
+		os.WriteFile(dir.LogKey(), []byte(secret+"\n"), 0o600),
+		os.WriteFile(dir.VerifierKey(), []byte(vkey+"\n"), 0o644))
 	if err != nil {
 		return err
 	}
-	logKey, err := keys.LoadLog(filepath.Join(r.dir, logKeyFile))
+	logKey, err := keys.LoadLog(dir.LogKey())
 	if err != nil {
 		return err
 	}
-	operator, err := madeKey(filepath.Join(r.dir, keysDir), "operator", seed)
+	operator, err := madeKey(filepath.Dir(dir.LogKey()), "operator", seed)
 	if err != nil {
 		return err
 	}
@@ -213,7 +216,7 @@ func (r *run) open(o *opening) (*node, error) {
 	r.result.Openings++
 	n, err := o.open()
 	if err != nil && r.broken.careless && !errors.Is(err, errInjected) {
-		_ = index.Remove(filepath.Join(o.dir, indexDir))
+		_ = index.Remove(datadir.Dir(o.dir).Index())
 		return o.open()
 	}
 	return n, err
@@ -239,7 +242,7 @@ func (r *run) life() error {
 	before := ""
 	if end == byPowerCut {
 		before = r.base + "/index-before"
-		if err := errors.Join(os.RemoveAll(before), copyDir(filepath.Join(r.dir, indexDir), before)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := errors.Join(os.RemoveAll(before), copyDir(datadir.Dir(r.dir).Index(), before)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
@@ -339,7 +342,7 @@ func (r *run) image(cut bool, indexBefore string) error {
 	if err := r.disk.powerCut(r.rng, old, next); err != nil {
 		return err
 	}
-	return errors.Join(r.cutIndex(filepath.Join(next, indexDir), indexBefore), r.disk.settled(next))
+	return errors.Join(r.cutIndex(datadir.Dir(next).Index(), indexBefore), r.disk.settled(next))
 }
 
 // cutIndex leaves of the index what a power cut may: Badger's log of what was

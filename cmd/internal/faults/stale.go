@@ -8,10 +8,11 @@ import (
 	"path/filepath"
 	"strings"
 
+	"civicledger/cmd/internal/datadir"
 	"civicledger/ledger"
 	"civicledger/ledger/book"
 	"civicledger/ledger/frame"
-	"civicledger/ledger/verify"
+	"civicledger/ledger/verify/verdict"
 )
 
 // stale is a copy of the directory from an earlier moment, closed in order.
@@ -42,8 +43,8 @@ func (r *run) staleIndex() error {
 		return nil
 	}
 	r.did("stale index", fmt.Sprintf("of %d beside %d", old.size, r.model.size))
-	dir := filepath.Join(r.dir, indexDir)
-	if err := errors.Join(os.RemoveAll(dir), copyDir(filepath.Join(old.dir, indexDir), dir)); err != nil {
+	dir := datadir.Dir(r.dir).Index()
+	if err := errors.Join(os.RemoveAll(dir), copyDir(datadir.Dir(old.dir).Index(), dir)); err != nil {
 		return err
 	}
 	return r.mustStart(nil)
@@ -76,7 +77,9 @@ func (r *run) staleBook() error {
 	if err := errors.Join(err, copyDir(filepath.Join(old.dir, book.Dir), filepath.Join(dir, book.Dir))); err != nil {
 		return err
 	}
-	return r.mustRefuse(dir, func(err error) bool { return strings.Contains(err.Error(), "the index holds") })
+	return r.mustRefuse(dir, func(err error) bool {
+		return errors.Is(err, ledger.ErrDamaged) && strings.Contains(err.Error(), "the index knows of")
+	})
 }
 
 // staleSegments: older segments beside the newer checkpoint are refused.
@@ -116,10 +119,10 @@ func (r *run) staleDirectory() error {
 	if err != nil {
 		return err
 	}
-	if report := r.judge(dir); !hasKind(report, verify.KindRewind) {
+	if report := r.judge(dir); !hasKind(report, verdict.KindRewind) {
 		return fmt.Errorf("who knows a checkpoint of %d sees no rewind%s", r.model.known.Size, words(report))
 	}
-	if report := r.judgeAlone(dir); report.Verdict != verify.Sound {
+	if report := r.judgeAlone(dir); report.Verdict != verdict.Sound {
 		return fmt.Errorf("by itself it is %s%s", report.Verdict, words(report))
 	}
 	return r.forked(dir)
@@ -145,7 +148,7 @@ func (r *run) forked(dir string) error {
 	if err := n.close(); err != nil {
 		return err
 	}
-	if report := r.judge(dir); !hasKind(report, verify.KindFork) {
+	if report := r.judge(dir); !hasKind(report, verdict.KindFork) {
 		return fmt.Errorf("who knows a checkpoint of %d sees no fork%s", r.model.known.Size, words(report))
 	}
 	return nil
@@ -183,7 +186,7 @@ func (r *run) sayFork(n *node, lines [][]byte) error {
 	return err
 }
 
-func hasKind(report *verify.Report, kind string) bool {
+func hasKind(report *verdict.Report, kind string) bool {
 	for _, d := range report.Defects {
 		if d.Kind == kind {
 			return true
@@ -193,10 +196,10 @@ func hasKind(report *verify.Report, kind string) bool {
 }
 
 // names says whether a report's defects cover all entries of a range.
-func names(report *verify.Report, first, last uint64) bool {
+func names(report *verdict.Report, first, last uint64) bool {
 	covered := map[uint64]bool{}
 	for _, d := range report.Defects {
-		for i := d.First; i <= d.Last && d.Kind == verify.KindMissing; i++ {
+		for i := d.First; i <= d.Last && d.Kind == verdict.KindMissing; i++ {
 			covered[i] = true
 		}
 	}

@@ -8,11 +8,12 @@ import (
 	"slices"
 	"strings"
 
+	"civicledger/cmd/internal/datadir"
 	"civicledger/ledger"
 	"civicledger/ledger/book"
 	"civicledger/ledger/frame"
 	"civicledger/ledger/index"
-	"civicledger/ledger/verify"
+	"civicledger/ledger/verify/verdict"
 )
 
 // mishap is something that happens to a directory while nobody serves it.
@@ -141,23 +142,21 @@ func wraps(target error) func(error) bool {
 // reason is the class of a refusal to start.
 func reason(err error) string {
 	switch {
-	case errors.Is(err, ledger.ErrDamaged):
-		return "damaged"
 	case errors.Is(err, book.ErrNoCheckpoint):
 		return "no checkpoint"
+	case errors.Is(err, ledger.ErrDamaged):
+		return "damaged"
 	case errors.Is(err, errKeys):
 		return "key file"
 	case errors.Is(err, ledger.ErrNoSpace):
 		return "no space"
-	case strings.Contains(err.Error(), "the index holds"):
-		return "book older than index"
 	}
 	return "other"
 }
 
 // indexFiles are all files of the index, in order.
 func (r *run) indexFiles() ([]string, error) {
-	paths, err := filepath.Glob(filepath.Join(r.dir, indexDir, "*"))
+	paths, err := filepath.Glob(filepath.Join(datadir.Dir(r.dir).Index(), "*"))
 	if err != nil {
 		return nil, err
 	}
@@ -196,7 +195,7 @@ func (r *run) loseIndexFile() error {
 // loseIndex: it is rebuilt from the book, and that is told.
 func (r *run) loseIndex() error {
 	r.did("index removed", "")
-	if err := os.RemoveAll(filepath.Join(r.dir, indexDir)); err != nil {
+	if err := os.RemoveAll(datadir.Dir(r.dir).Index()); err != nil {
 		return err
 	}
 	return r.mustStart(func(n *node) error {
@@ -215,14 +214,14 @@ func (r *run) damageSlot() error {
 		return err
 	}
 	r.did("slot "+d.kind, d.String())
-	if report := r.judgeAlone(r.dir); report.Verdict != verify.Sound {
+	if report := r.judgeAlone(r.dir); report.Verdict != verdict.Sound {
 		return fmt.Errorf("the auditor finds it %s%s", report.Verdict, words(report))
 	}
 	return r.mustStart(nil)
 }
 
 // judgeAlone is what an auditor says who sees the directory for the first time.
-func (r *run) judgeAlone(dir string) *verify.Report {
+func (r *run) judgeAlone(dir string) *verdict.Report {
 	known := r.model.known
 	r.model.known = nil
 	defer func() { r.model.known = known }()
@@ -246,7 +245,7 @@ func (r *run) damageSlots() error {
 	if r.model.size == 1 {
 		return nil
 	}
-	if report := r.judgeAlone(dir); report.Verdict == verify.Sound {
+	if report := r.judgeAlone(dir); report.Verdict == verdict.Sound {
 		return errors.New("the auditor finds it sound")
 	}
 	return r.mustRefuse(dir, wraps(book.ErrNoCheckpoint))
@@ -307,14 +306,15 @@ func (r *run) damageKey() error {
 	if err != nil {
 		return err
 	}
-	name := []string{logKeyFile, operatorKey, publicKey}[r.rng.IntN(3)]
-	d := &damage{kind: []string{flipped, cut, noise}[r.rng.IntN(3)], path: filepath.Join(dir, name)}
+	files := datadir.Dir(dir)
+	path := []string{files.LogKey(), files.OperatorKey(), files.VerifierKey()}[r.rng.IntN(3)]
+	d := &damage{kind: []string{flipped, cut, noise}[r.rng.IntN(3)], path: path}
 	changed, err := d.do(r.rng)
 	if err != nil || !changed {
 		return err
 	}
 	r.did("key "+d.kind, d.String())
-	if name != publicKey {
+	if path != files.VerifierKey() {
 		return r.mustRefuse(dir, wraps(errKeys))
 	}
 	text, err := os.ReadFile(d.path)
@@ -324,7 +324,7 @@ func (r *run) damageKey() error {
 	right := r.model.vkey
 	r.model.vkey = strings.TrimSpace(string(text))
 	defer func() { r.model.vkey = right }()
-	if report := r.judgeAlone(dir); report.Verdict == verify.Sound && r.model.vkey != right {
+	if report := r.judgeAlone(dir); report.Verdict == verdict.Sound && r.model.vkey != right {
 		return fmt.Errorf("with the key %q the auditor finds it sound", r.model.vkey)
 	}
 	return nil

@@ -26,12 +26,20 @@ var law = []rule{
 	{"ledger/chain", []string{"ledger/suite"}},
 	{"ledger/roster", []string{"ledger/chain", "ledger/suite"}},
 	{"ledger/frame", []string{"ledger/chain"}},
-	{"ledger/verify", []string{"ledger/chain", "ledger/frame", "ledger/roster", "ledger/suite"}},
+	{"ledger/lock", nil}, // below all that keep files
+	{"ledger/verify", judging("quick", "judge", "source", "verdict")},
+	{"ledger/verify/verdict", judging()},
+	{"ledger/verify/source", judging("verdict")},
+	{"ledger/verify/judge", judging("source", "verdict")},
+	{"ledger/verify/quick", judging("judge", "source", "verdict")},
+	{"ledger/verify/follow", append(judging("source", "verdict"), "ledger/verify")},
+	{"ledger/verify/offline", judging("verdict")},
+	{"ledger/verify/*test", judging("verdict")}, // small logs, for tests only
 	{"ledger", formats},
-	{"ledger/book", []string{"ledger", "ledger/chain", "ledger/frame"}},
-	{"ledger/backup", []string{"ledger", "ledger/book", "ledger/chain", "ledger/frame", "ledger/suite", "ledger/verify"}},
-	{"ledger/index", []string{"ledger", "ledger/chain"}},
-	{"ledger/tiles", []string{"ledger", "ledger/chain", "ledger/suite"}},
+	{"ledger/book", []string{"ledger", "ledger/chain", "ledger/frame", "ledger/lock"}},
+	{"ledger/backup", []string{"ledger", "ledger/book", "ledger/chain", "ledger/frame", "ledger/suite", "ledger/verify", "ledger/verify/source", "ledger/verify/verdict"}},
+	{"ledger/index", []string{"ledger", "ledger/chain", "ledger/lock"}},
+	{"ledger/tiles", []string{"ledger", "ledger/chain", "ledger/lock", "ledger/suite"}},
 	{"ledger/keys", []string{"ledger/chain", "ledger/suite"}},
 	{"ledger/*test", append([]string{"ledger"}, formats...)}, // conformance suites, for tests only
 
@@ -45,6 +53,15 @@ var law = []rule{
 	{"projections/...", append([]string{"projections", "events/..."}, formats...)},
 	{"supervision/...", append([]string{"supervision/...", "projections/...", "events/...", "ledger"}, formats...)},
 	{"cmd/...", []string{"..."}},
+}
+
+// judging is what a room of the verifier may use: the pure formats, and other rooms.
+func judging(rooms ...string) []string {
+	may := []string{"ledger/chain", "ledger/frame", "ledger/roster", "ledger/suite"}
+	for _, room := range rooms {
+		may = append(may, "ledger/verify/"+room)
+	}
+	return may
 }
 
 // business is what every package of events may use: the words, not the doors.
@@ -200,6 +217,8 @@ func TestImportLaw_Examples(t *testing.T) {
 		{"format on writer", map[string]string{"ledger/chain/x.go": imports("civicledger/ledger")}, "ledger/chain may not import ledger"},
 		{"suite on chain", map[string]string{"ledger/suite/x.go": imports("civicledger/ledger/chain")}, "nothing of ours"},
 		{"verifier on store", map[string]string{"ledger/verify/x.go": imports("civicledger/ledger/book")}, "may not import ledger/book"},
+		{"judge on quick way", map[string]string{"ledger/verify/judge/x.go": imports("civicledger/ledger/verify/quick")}, "may not import ledger/verify/quick"},
+		{"verifier on commands", map[string]string{"ledger/verify/x.go": imports("civicledger/cmd/internal/auditor")}, "nobody imports cmd"},
 		{"catalogue on bus", map[string]string{"events/catalogue/x.go": imports("civicledger/events/bus")}, "may not import events/bus"},
 		{"projection on projection", map[string]string{"projections/funds/x.go": imports("civicledger/projections/credit")}, "may not import projections/credit"},
 		{"supervision on bus is allowed", map[string]string{"supervision/x.go": imports("civicledger/events/bus")}, ""},

@@ -15,11 +15,18 @@ import (
 // and whole third-party modules. Whoever lengthens it makes every auditor read more; say why in the commit.
 var auditorLinks = []string{
 	"civicledger/cmd/civicverify",
+	"civicledger/cmd/internal/auditor",
 	"civicledger/ledger/chain",
 	"civicledger/ledger/frame",
 	"civicledger/ledger/roster",
 	"civicledger/ledger/suite",
 	"civicledger/ledger/verify",
+	"civicledger/ledger/verify/follow",
+	"civicledger/ledger/verify/judge",
+	"civicledger/ledger/verify/offline",
+	"civicledger/ledger/verify/quick",
+	"civicledger/ledger/verify/source",
+	"civicledger/ledger/verify/verdict",
 	"module github.com/go-json-experiment/json",
 	"module github.com/transparency-dev/merkle",
 	"module golang.org/x/mod",

@@ -1,0 +1,145 @@
+package judge
+
+import (
+	"math/bits"
+	"slices"
+
+	"civicledger/ledger/chain"
+	"civicledger/ledger/suite"
+)
+
+// leaves keeps what is needed to try other hashes for single entries: the
+// roots of all groups of 256 entries, and the hashes of those groups in which
+// something is suspect. It is 1/8 byte for each entry of a sound log.
+type leaves struct {
+	suite   *suite.Suite
+	fold    func(group []chain.Hash) chain.Hash // of the quick way, else nil
+	size    uint64
+	roots   []chain.Hash            // of the groups before current
+	current []chain.Hash            // 1 to 256, unless the log is empty
+	kept    map[uint64][]chain.Hash // by group; nil while the group is current
+	holes   bool                    // entries are missing: no root can be computed
+}
+
+func (l *leaves) add(leaf chain.Hash) {
+	if l.holes {
+		return
+	}
+	if len(l.current) == chain.TileWidth {
+		l.next()
+	}
+	l.current = append(l.current, leaf)
+	l.size++
+}
+
+// keep keeps the hashes of the current group, which holds the entry that was
+// just added.
+func (l *leaves) keep() {
+	if l.kept == nil {
+		l.kept = map[uint64][]chain.Hash{}
+	}
+	l.kept[uint64(len(l.roots))] = nil
+}
+
+// close saves the current group if something in it is suspect.
+func (l *leaves) close() {
+	if _, ok := l.kept[uint64(len(l.roots))]; ok {
+		l.kept[uint64(len(l.roots))] = slices.Clone(l.current)
+	}
+}
+
+// next puts the root of the current group, which is whole, to those before.
+func (l *leaves) next() {
+	l.close()
+	if l.fold != nil {
+		l.roots = append(l.roots, l.fold(l.current))
+	} else {
+		l.roots = append(l.roots, mth(l.suite, l.current))
+	}
+	l.current = l.current[:0]
+}
+
+// root returns the root with other hashes for some entries.
+func (l *leaves) root(other map[uint64]chain.Hash) chain.Hash {
+	roots := slices.Clone(l.roots)
+	if len(l.current) > 0 {
+		roots = append(roots, mth(l.suite, l.current))
+	}
+	changed := map[uint64][]chain.Hash{}
+	for index, hash := range other {
+		group := index / chain.TileWidth
+		if changed[group] == nil {
+			changed[group] = slices.Clone(l.kept[group])
+		}
+		changed[group][index%chain.TileWidth] = hash
+	}
+	for group, hashes := range changed {
+		roots[group] = mth(l.suite, hashes)
+	}
+	return mth(l.suite, roots)
+}
+
+// mth is the RFC 6962 tree hash over hashes of equal, full subtrees, of which
+// the last may be smaller.
+func mth(s *suite.Suite, hashes []chain.Hash) chain.Hash {
+	switch len(hashes) {
+	case 0:
+		return s.EmptyRoot()
+	case 1:
+		return hashes[0]
+	}
+	split := 1 << (bits.Len(uint(len(hashes)-1)) - 1)
+	return s.Node(mth(s, hashes[:split]), mth(s, hashes[split:]))
+}
+
+// addGroups adds leaves; roots are those of the whole groups of 256 in them.
+func (l *leaves) addGroups(hashes, roots []chain.Hash, fold func([]chain.Hash) chain.Hash) {
+	l.fold = fold
+	for len(hashes) > 0 {
+		group := l.size / chain.TileWidth
+		_, keep := l.kept[group]
+		if l.size%chain.TileWidth != 0 || len(hashes) < chain.TileWidth {
+			l.add(hashes[0])
+			hashes = hashes[1:]
+			continue
+		}
+		if keep {
+			for _, hash := range hashes[:chain.TileWidth] {
+				l.add(hash)
+			}
+		} else {
+			if len(l.current) > 0 { // the group before
+				l.next()
+			}
+			l.roots = append(l.roots, roots[0])
+			l.size += chain.TileWidth
+		}
+		hashes, roots = hashes[chain.TileWidth:], roots[1:]
+	}
+}
+
+// rootAt returns the root over the first size leaves, with other hashes for
+// some; the group in which they end was kept.
+func (l *leaves) rootAt(size uint64, other map[uint64]chain.Hash) chain.Hash {
+	whole := size / chain.TileWidth
+	part := leaves{suite: l.suite, kept: l.kept}
+	if whole > uint64(len(l.roots)) { // the current group is full
+		part.roots = append(append(part.roots, l.roots...), mth(l.suite, l.current))
+	} else {
+		part.roots = append(part.roots, l.roots[:whole]...)
+	}
+	if rest := size % chain.TileWidth; rest > 0 {
+		part.current = append(part.current, l.kept[whole][:rest]...)
+	}
+	below := map[uint64]chain.Hash{}
+	for index, hash := range other {
+		switch {
+		case index >= size:
+		case index/chain.TileWidth == whole:
+			part.current[index%chain.TileWidth] = hash
+		default:
+			below[index] = hash
+		}
+	}
+	return part.root(below)
+}

@@ -1,0 +1,277 @@
+package source
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"civicledger/ledger/chain"
+	"civicledger/ledger/suite"
+	"civicledger/ledger/verify/verdict"
+)
+
+// Name implements Source.
+func (s *Tiles) Name() string { return s.base }
+
+// Signed implements Source.
+func (s *Tiles) Signed(ctx context.Context, verifier note.Verifier) (*verdict.Signed, []verdict.Defect, error) {
+	msg, err := s.Checkpoint(ctx)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read checkpoint: %w", err)
+	}
+	signed, err := verdict.Open(msg, verifier)
+	if err != nil {
+		return nil, []verdict.Defect{{Kind: verdict.KindCheckpoint, File: checkpointPath, Message: err.Error()}}, nil
+	}
+	return signed, nil, nil
+}
+
+// tilePath is the path of a tile or bundle: N in groups of three digits, all
+// but the last beginning with x; width below 256 makes it a partial one.
+func tilePath(level string, n uint64, width int) string {
+	path := fmt.Sprintf("%03d", n%1000)
+	for n /= 1000; n > 0; n /= 1000 {
+		path = fmt.Sprintf("x%03d/%s", n%1000, path)
+	}
+	path = "/tile/" + level + "/" + path
+	if width < chain.TileWidth {
+		path += fmt.Sprintf(".p/%d", width)
+	}
+	return path
+}
+
+// tile fetches a tile of a width: where the server has dropped the partial
+// one, the full one serves.
+func (s *Tiles) tile(ctx context.Context, level string, n uint64, width int, limit int64) ([]byte, error) {
+	data, err := s.fetch(ctx, tilePath(level, n, width), limit)
+	if errors.Is(err, ErrAbsent) && width < chain.TileWidth {
+		return s.fetch(ctx, tilePath(level, n, chain.TileWidth), limit)
+	}
+	return data, err
+}
+
+// Hashes returns the first width hashes of a tile, not verified. The error
+// wraps ErrAbsent where the log does not have them.
+func (s *Tiles) Hashes(ctx context.Context, level int, n uint64, width int) ([]chain.Hash, error) {
+	data, err := s.tile(ctx, fmt.Sprint(level), n, width, chain.TileWidth*suite.HashSize)
+	if err != nil {
+		return nil, err
+	}
+	if len(data) < width*suite.HashSize {
+		return nil, fmt.Errorf("%s: %d bytes: %w", tilePath(fmt.Sprint(level), n, width), len(data), ErrAbsent)
+	}
+	hashes := make([]chain.Hash, width)
+	for i := range hashes {
+		hashes[i] = chain.Hash(data[i*suite.HashSize:])
+	}
+	return hashes, nil
+}
+
+// Entries returns the first width entries of a bundle, not verified: those from
+// 256n on. The error wraps ErrAbsent where the log does not have them.
+func (s *Tiles) Entries(ctx context.Context, n uint64, width int) ([][]byte, error) {
+	data, err := s.tile(ctx, "entries", n, width, maxBundle)
+	if err != nil {
+		return nil, err
+	}
+	return split(tilePath("entries", n, width), data, width)
+}
+
+// split cuts a bundle into its entries; nil are those behind its end.
+func split(path string, data []byte, width int) ([][]byte, error) {
+	entries := make([][]byte, width)
+	for i := range entries {
+		if len(data) < 2 || len(data)-2 < int(binary.BigEndian.Uint16(data)) {
+			return entries, fmt.Errorf("%s ends after %d entries of %d: %w", path, i, width, ErrAbsent)
+		}
+		end := 2 + int(binary.BigEndian.Uint16(data))
+		entries[i], data = data[2:end:end], data[end:]
+	}
+	return entries, nil
+}
+
+// Bundle is up to 256 entries and what the leaf tile states of them.
+type Bundle struct {
+	First   uint64   // index
+	Entries [][]byte // nil: not there
+	Stated  []chain.Hash
+	Err     error // of the entries
+	Short   error // not all of them are there
+	TileErr error // of the tile
+
+	n     uint64
+	width int
+	done  chan struct{}
+}
+
+// Bundles calls take with the bundles from one on up to a size, in order, of
+// which several are fetched at a time, and stops at the first error.
+func (s *Tiles) Bundles(ctx context.Context, n, size uint64, take func(*Bundle) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	queue := make(chan *Bundle, inFlight)
+	go func() {
+		defer close(queue)
+		for ; n*chain.TileWidth < size && ctx.Err() == nil; n++ {
+			b := &Bundle{First: n * chain.TileWidth, n: n, width: int(min(chain.TileWidth, size-n*chain.TileWidth)), done: make(chan struct{})}
+			go s.load(ctx, b)
+			select {
+			case queue <- b:
+			case <-ctx.Done():
+			}
+		}
+	}()
+	for b := range queue {
+		<-b.done
+		for _, err := range []error{b.Err, b.TileErr} {
+			if err != nil && !errors.Is(err, ErrAbsent) {
+				return err
+			}
+		}
+		if err := take(b); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+func (s *Tiles) load(ctx context.Context, b *Bundle) {
+	defer close(b.done)
+	data, err := s.tile(ctx, "entries", b.n, b.width, maxBundle)
+	if b.Err = err; err == nil {
+		b.Entries, b.Short = split(tilePath("entries", b.n, b.width), data, b.width)
+	}
+	if err == nil || errors.Is(err, ErrAbsent) {
+		b.Stated, b.TileErr = s.Hashes(ctx, 0, b.n, b.width)
+	}
+}
+
+func (s *Tiles) read(ctx context.Context, size uint64, out *Reader) error {
+	if size == NoSize {
+		return errors.New("without a checkpoint the size of the log is not known")
+	}
+	var upper upperTiles
+	err := s.Bundles(ctx, 0, size, func(b *Bundle) error {
+		batch, err := s.put(b, out)
+		upper.torn = upper.torn || batch == nil
+		upper.add(out.Suite, batch, b.Stated)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	upper.add(out.Suite, nil, nil)
+	return s.checkUpper(ctx, &upper, size, out)
+}
+
+// put makes a batch of a bundle: each entry with the hash that the tile states.
+func (s *Tiles) put(b *Bundle, out *Reader) (*Batch, error) {
+	path, tile := tilePath("entries", b.n, b.width), tilePath("0", b.n, b.width)
+	if b.TileErr != nil {
+		out.Defects.Add(verdict.Defect{Kind: verdict.KindTile, First: b.First, Last: b.First + uint64(b.width) - 1, File: tile, Message: b.TileErr.Error()})
+	}
+	if b.Err != nil {
+		return nil, nil // the judge finds the gap
+	}
+	items := make([]Item, b.width)
+	at := int64(0)
+	for i, raw := range b.Entries {
+		items[i] = Item{Raw: raw, File: path, Offset: at}
+		if b.Stated != nil {
+			items[i].After, items[i].Tile = &b.Stated[i], tile
+		}
+		if raw != nil {
+			at += 2 + int64(len(raw))
+		}
+	}
+	batch := &Batch{First: b.First, Items: items}
+	return batch, out.put(batch)
+}
+
+// upperTiles collects what the full groups of leaves make: as the entries
+// hash and as the leaf tiles state. A tile above is right if it agrees with
+// either; where the two differ, the judge says which is wrong.
+type upperTiles struct {
+	groups []group
+	torn   bool // something is missing: what is above cannot be compared
+	last   *Batch
+	tile   []chain.Hash // of last
+}
+
+type group struct{ computed, stated chain.Hash }
+
+// add adds the batch that was put before, which has been judged meanwhile.
+func (u *upperTiles) add(s *suite.Suite, b *Batch, tile []chain.Hash) {
+	if u.last != nil && !u.torn {
+		<-u.last.done
+		if items := u.last.Items; len(items) == chain.TileWidth {
+			leaves := make([]chain.Hash, len(items))
+			for i := range items {
+				leaves[i] = items[i].Leaf
+			}
+			g := group{computed: root(s, leaves)}
+			g.stated = g.computed
+			if u.tile != nil {
+				g.stated = root(s, u.tile)
+			}
+			u.groups = append(u.groups, g)
+		}
+	}
+	u.last, u.tile = b, tile
+}
+
+// checkUpper compares the served tiles above the leaves with those that the
+// leaves make.
+func (s *Tiles) checkUpper(ctx context.Context, u *upperTiles, size uint64, out *Reader) error {
+	row := u.groups
+	for level := 1; len(row) > 0 && !u.torn; level++ {
+		var above []group
+		for n := 0; n*chain.TileWidth < len(row); n++ {
+			want := row[n*chain.TileWidth : min(len(row), (n+1)*chain.TileWidth)]
+			got, err := s.Hashes(ctx, level, uint64(n), len(want))
+			if err != nil && !errors.Is(err, ErrAbsent) {
+				return err
+			}
+			s.compare(level, n, want, got, err, size, out)
+			if len(want) == chain.TileWidth {
+				above = append(above, parent(out.Suite, want))
+			}
+		}
+		row = above
+	}
+	return nil
+}
+
+func root(s *suite.Suite, hashes []chain.Hash) chain.Hash {
+	return chain.NewTree(s).Grow(hashes).Tree.Root()
+}
+
+func parent(s *suite.Suite, groups []group) group {
+	computed, stated := make([]chain.Hash, len(groups)), make([]chain.Hash, len(groups))
+	for i, g := range groups {
+		computed[i], stated[i] = g.computed, g.stated
+	}
+	return group{root(s, computed), root(s, stated)}
+}
+
+func (s *Tiles) compare(level, n int, want []group, got []chain.Hash, err error, size uint64, out *Reader) {
+	span := uint64(1) << (8 * level)
+	file := tilePath(fmt.Sprint(level), uint64(n), len(want))
+	if err != nil {
+		first := uint64(n) * chain.TileWidth * span
+		out.Defects.Add(verdict.Defect{Kind: verdict.KindTile, First: first, Last: min(size, first+uint64(len(want))*span) - 1, File: file, Message: err.Error()})
+		return
+	}
+	for i := range want {
+		if got[i] != want[i].computed && got[i] != want[i].stated {
+			first := (uint64(n)*chain.TileWidth + uint64(i)) * span
+			out.Defects.Add(verdict.Defect{
+				Kind: verdict.KindTile, First: first, Last: first + span - 1, File: file, Offset: int64(i * suite.HashSize),
+				Message: "the served hash is not that of what lies below it",
+			})
+		}
+	}
+}
