@@ -341,6 +341,19 @@ func TestIsURI(t *testing.T) {
 	}
 }
 
+func TestIsName(t *testing.T) {
+	for _, name := range []string{"", " ", "\u3000", "\u200b", "\n", "\t \u00a0", "\u3164", "\uffa0", "\u2800", "\u00ad\u2060", "\u0301", "——", "（）", "。"} {
+		if IsName(name) {
+			t.Errorf("%q names nobody", name)
+		}
+	}
+	for _, name := range []string{"示例协会", "a", "７", "é", "示例（东城）慈善会", "\u200b示例", "3M", "Ⅳ"} {
+		if !IsName(name) {
+			t.Errorf("%q is a name", name)
+		}
+	}
+}
+
 func TestPersonalIn(t *testing.T) {
 	for text, want := range map[string]bool{
 		"11010519491231002X":                true,
@@ -358,19 +371,6 @@ func TestPersonalIn(t *testing.T) {
 	} {
 		if got := PersonalIn(text); got != want {
 			t.Errorf("%q: %t", text, got)
-		}
-	}
-}
-
-func TestIsName(t *testing.T) {
-	for _, name := range []string{"", " ", "\u3000", "\u200b", "\n", "\t \u00a0", "\u3164", "\uffa0", "\u2800", "\u00ad\u2060", "\u0301", "——", "（）", "。"} {
-		if IsName(name) {
-			t.Errorf("%q names nobody", name)
-		}
-	}
-	for _, name := range []string{"示例协会", "a", "７", "é", "示例（东城）慈善会", "\u200b示例", "3M", "Ⅳ"} {
-		if !IsName(name) {
-			t.Errorf("%q is a name", name)
 		}
 	}
 }

@@ -1,86 +1,125 @@
 package charity_test
 
 import (
+	"slices"
 	"testing"
 
 	"civicledger/events/catalogue"
 	"civicledger/events/ident"
 	"civicledger/projections"
 	"civicledger/projections/charity"
-	"civicledger/projections/funds"
 	"civicledger/projections/projectionstest"
 )
 
-// What went back stands beside what was received and spent; the accounts hold
-// what is left, and a correction of a return takes effect.
-func TestBack_ReceivedReturnedAndLeft(t *testing.T) {
-	who, currency, day := ident.OrgRef{Name: "示例慈善会"}, "CNY", "2026-02-01"
-	log := projectionstest.NewLog(t)
-	say := func(typ, id, corrects string, data any) {
-		log.Say("trial", projectionstest.Line(t, "trial", typ, id, corrects, data))
-	}
-	amount := func(n int64) *int64 { return &n }
-	gift := catalogue.DonationReceived{
-		Donation: "D1", Organisation: who, Fund: "f", Donor: catalogue.Donor{Kind: "anonymous"}, Amount: amount(200_00), Currency: currency, Date: day,
-	}
-	spent := catalogue.DonationSpent{Spending: "S1", Organisation: who, Fund: "f", Purpose: "口罩", Amount: 90_00, Currency: currency, Date: day}
-	masks := []catalogue.Goods{{Item: "口罩", Unit: "箱", QuantityMilli: amount(3000)}}
-	back, refund := catalogue.DonationReturned(gift), catalogue.SpendingRefunded(spent)
-	goods := catalogue.DonationReturned{Donation: "D2", Organisation: who, Donor: catalogue.Donor{Kind: "unstated"}, Goods: masks, Date: day}
-	say("fund.opened.v1", "f", "", catalogue.FundOpened{Fund: "f", Name: "f", Currency: currency, Holder: who})
-	say("charity.donation.returned.v1", "back", "", back) // before the gift: the order does not count
-	say("charity.donation.received.v1", "D1", "", gift)
-	say("charity.donation.spent.v1", "S1", "", spent)
-	refund.Amount = 40_00
-	say("charity.spending.refunded.v1", "refund", "", refund)
-	say("charity.donation.returned.v1", "goods", "", goods)
-	back.Amount = amount(50_00)
-	say("charity.donation.returned.v1", "less", "back", back)
+const code = "12100000401359321Q"
 
-	v := projectionstest.Fold(t, log, projections.DefaultBatch, funds.New(), charity.New())
-	o := charity.From(v).Organisation(who.Key())
-	want := charity.Back{Returned: charity.Flow{Sum: 50_00, Count: 1}, Refunded: charity.Flow{Sum: 40_00, Count: 1}}
-	if len(o.Money) != 1 || o.Money[0].Received != 200_00 || o.Money[0].Spent != 90_00 || o.Money[0].Back != want {
-		t.Errorf("money %+v", *o.Money[0])
+var byName, byCode = ident.OrgRef{Name: "慈善会"}, ident.OrgRef{Code: code}
+
+func fresh() projections.Projection { return charity.New() }
+
+func registered(id, on, where string) projectionstest.Said {
+	return projectionstest.Said{ID: id, Type: "organisation.registered.v1", Jurisdiction: where, Data: &catalogue.OrganisationRegistered{
+		Organisation: ident.OrgRef{Code: code, Name: "慈善会"}, Kind: "foundation", Registrar: ident.OrgRef{Name: "民政局"}, RegisteredOn: on,
+	}}
+}
+
+func gift(id string, to ident.OrgRef, on string, amount int64) projectionstest.Said {
+	return projectionstest.Said{ID: id, Type: "charity.donation.received.v1", Data: &catalogue.DonationReceived{
+		Donation: id, Organisation: to, Campaign: "c", Donor: catalogue.Donor{Kind: "anonymous"}, Amount: &amount, Currency: "CNY", Date: on,
+	}}
+}
+
+func received(v *projections.View, key string) int64 {
+	o := charity.From(v).Organisation(key)
+	if o == nil || len(o.Money) == 0 {
+		return 0
 	}
-	days, err := charity.From(v).Days(who.Key(), "", currency, projections.Page{})
-	if err != nil || len(days.Items) != 1 || days.Items[0].Back != want {
-		t.Errorf("days %+v, %v", days.Items, err)
+	return o.Money[0].Received
+}
+
+func codes(v *projections.View, index uint64) (list []string) {
+	for _, a := range v.AnomaliesOf(index) {
+		list = append(list, a.Code)
 	}
-	items, err := charity.From(v).Goods(who.Key(), "", projections.Page{})
-	if err != nil || len(items.Items) != 1 || items.Items[0].ReturnedMilli != 3000 || items.Items[0].ReceivedLines != 0 {
-		t.Errorf("goods %+v, %v", items.Items, err)
-	}
-	for a := range funds.From(v).AllAccounts() {
-		if a.Holder == who.Key() && a.Balance != 200_00-50_00-90_00+40_00 {
-			t.Errorf("the account holds %d", a.Balance)
+	return list
+}
+
+// A name is joined from the day of the registration, whenever that is said,
+// and what was disclosed is held against all that is joined.
+func TestCharity_NameJoinsByDate(t *testing.T) {
+	all := int64(600)
+	projectionstest.EveryOrder(t, []projectionstest.Said{
+		gift("before", byName, "2025-12-31", 1), gift("name", byName, "2026-02-01", 200), gift("code", byCode, "2026-02-01", 400),
+		registered("r", "2026-01-01", "110000"),
+		{ID: "d", Type: "charity.disclosure.published.v1", Data: &catalogue.DisclosurePublished{
+			Organisation: byCode, Kind: "other", From: "2026-02-01", To: "2026-02-28", PublishedOn: "2026-03-01", Currency: "CNY", Received: &all,
+		}},
+	}, fresh, func(v *projections.View, places map[string]uint64) {
+		if joined, alone := received(v, code), received(v, byName.Key()); joined != 600 || alone != 1 {
+			t.Errorf("%d under the code and %d under the name, want 600 and 1", joined, alone)
 		}
+		if found := codes(v, places["d"]); found != nil {
+			t.Errorf("an honest disclosure: %v", found)
+		}
+	})
+}
+
+func TestCharity_NameStaysOne(t *testing.T) {
+	other := registered("other", "2026-01-01", "110000")
+	d := *other.Data.(*catalogue.OrganisationRegistered)
+	d.Organisation.Code = "91350100M000100Y43"
+	other.Data = &d
+	for fault, words := range map[string][]projectionstest.Said{
+		"two codes":              {registered("r", "2025-01-01", "110000"), other},
+		"elsewhere":              {registered("r", "2025-01-01", "440100")},
+		"registered later":       {registered("r", "2026-03-01", "110105")},
+		"registered by somebody": nil,
+	} {
+		projectionstest.EveryOrder(t, append(words, gift("g", byName, "2026-02-01", 5)), fresh, func(v *projections.View, _ map[string]uint64) {
+			if got := received(v, byName.Key()); got != 5 {
+				t.Errorf("%s: %d under the name, want 5", fault, got)
+			}
+		})
 	}
 }
 
-// A cancelled payment is what a negative payment was: reversed, and the number
-// is free again.
-func TestCancelled_Payment(t *testing.T) {
-	who := ident.OrgRef{Name: "示例区民政局"}
-	paid := catalogue.SubsidyPaid{
-		Payment: "P1", Fund: "f", Payer: who, Recipient: &ident.OrgRef{Name: "企业"}, Kind: "ppp", Period: "2026-01",
-		Amount: 12_000, Currency: "CNY", Date: "2026-01-31",
+// The lead that nobody opened a campaign is about its first entry by legal date.
+func TestCharity_CampaignOpenedLateAndTwice(t *testing.T) {
+	opened := func(id, from string) projectionstest.Said {
+		return projectionstest.Said{ID: id, Type: "charity.campaign.opened.v1", Data: &catalogue.CampaignOpened{
+			Campaign: "c", Organisation: byName, Name: id, From: from, Currency: "CNY",
+		}}
 	}
-	log := projectionstest.NewLog(t)
-	for i, one := range []struct {
-		typ  string
-		data any
-	}{
-		{"fund.opened.v1", catalogue.FundOpened{Fund: "f", Name: "f", Currency: "CNY", Holder: who}},
-		{"subsidy.paid.v1", paid}, {"subsidy.cancelled.v1", catalogue.SubsidyCancelled(paid)},
-	} {
-		log.Say("trial", projectionstest.Line(t, "trial", one.typ, string(rune('a'+i)), "", one.data))
-	}
-	v := projectionstest.Fold(t, log, projections.DefaultBatch, funds.New())
-	rows := projectionstest.All(t, func(p projections.Page) (projections.Rows[funds.Subsidy], error) {
-		return funds.From(v).Subsidies(funds.SubsidyFilter{}, p)
+	gifts := []projectionstest.Said{gift("late", byName, "2026-02-02", 5), gift("first", byName, "2026-02-01", 7)}
+	projectionstest.EveryOrder(t, slices.Clone(gifts), fresh, func(v *projections.View, places map[string]uint64) {
+		if a, b := codes(v, places["first"]), codes(v, places["late"]); !slices.Equal(a, []string{charity.CodeCampaignUnknown}) || b != nil {
+			t.Errorf("first %v, late %v: want the lead on the first by legal date", a, b)
+		}
 	})
-	if len(rows) != 1 || rows[0].Paid != 12_000 || rows[0].Reversed != 12_000 || rows[0].Net() != 0 {
-		t.Errorf("subsidies %+v", rows)
+	projectionstest.EveryOrder(t, append(gifts, opened("a", "2026-01-02"), opened("b", "2026-01-01")), fresh, func(v *projections.View, places map[string]uint64) {
+		c := charity.From(v).Campaign(byName.Key(), "c")
+		if c.Name != "b" || *c.Opened != places["b"] || c.Money[0].Received != 12 || c.Entries != 4 {
+			t.Errorf("campaign %+v, want the opening with the earlier date", c)
+		}
+		if a, g := codes(v, places["a"]), codes(v, places["first"]); !slices.Equal(a, []string{charity.CodeCampaignTwice}) || g != nil {
+			t.Errorf("second opening %v, first gift %v", a, g)
+		}
+	})
+}
+
+// A corrected gift leaves nothing behind.
+func TestCharity_CorrectionLeavesNothing(t *testing.T) {
+	log := projectionstest.NewLog(t)
+	say := func(w projectionstest.Said, corrects string) {
+		log.Say("office", projectionstest.Line(t, "office", w.Type, w.ID, corrects, w.Data))
+	}
+	say(gift("a", byName, "2026-02-01", 5), "")
+	say(gift("b", ident.OrgRef{Name: "另一个"}, "2026-02-01", 6), "a")
+	for _, batch := range []int{1, 100} {
+		v := projectionstest.Fold(t, log, batch, charity.New())
+		days, err := charity.From(v).Days(byName.Key(), "", "CNY", projections.Page{})
+		if o := charity.From(v).Organisation(byName.Key()); o != nil || err != nil || len(days.Items) != 0 || received(v, "name:另一个") != 6 {
+			t.Errorf("batches of %d: %+v and %d days are left, %v", batch, o, len(days.Items), err)
+		}
 	}
 }

@@ -17,7 +17,7 @@ const (
 
 // series is one account's stated balances in order: by day and number, then as
 // they count. It is compact: there may be one for every row of a bank's statement.
-// Of several with one number the first is followed.
+// Of several with one day and number the first is followed.
 type series struct {
 	row  Statement // names only
 	bank string    // key of the bookings on the account
@@ -188,14 +188,14 @@ func (p *Projection) follow(b *projections.Batch, key string) {
 func (p *Projection) judge(b *projections.Batch, s *series, i int) {
 	one := &s.list[i]
 	who, subjects := p.speakers.At(one.by), []string{s.row.Holder, s.row.Account}
-	doubled := i > 0 && s.row.Series == SeriesRows && s.list[i-1].sequence == one.sequence && s.list[i-1].date == one.date
+	doubled := i > 0 && s.row.Series == SeriesRows && s.list[i-1].date == one.date && s.list[i-1].sequence == one.sequence
 	if one.doubled && !doubled {
 		b.Withdraw(one.index, CodeStatementRowDoubled, "")
 	}
 	if one.doubled = doubled; doubled {
 		b.Found(who.Speaker, projections.Anomaly{
 			Index: one.index, Code: CodeStatementRowDoubled, Subjects: subjects,
-			Message: "another event says a row with this number, with an earlier legal date or a smaller event key; that one is followed",
+			Message: "another event with a smaller event key says a row of this day and number; that one is followed",
 		})
 	}
 	expected, known := p.expect(s, i)

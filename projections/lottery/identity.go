@@ -89,7 +89,7 @@ func (d *Draw) identity(before *Draw) {
 	d.Check.State = Explain
 	d.Check.Explain = d.explain(before)
 	a := d.oddity(d.stating("prizes"), CodeMoneyIdentity, "", "does not hold: "+identitySource+"; to be explained")
-	a.Expected, a.Actual, a.Currency = d.Check.Tolerance, d.Check.Remainder, d.Currency
+	a.Expected, a.Actual, a.Currency = projections.Ptr(0), d.Check.Remainder, d.Currency // their difference is the remainder
 	a.Explain = d.Check.Explain
 	d.odd = append(d.odd, a)
 }
