@@ -33,7 +33,8 @@ func (l *Ledger) receipt(digest chain.Hash) (*chain.Receipt, error) {
 		if err != nil {
 			return nil, err
 		}
-		return l.receiptIn(c, first, digest)
+		r, err := l.receiptIn(c, first, digest)
+		return r, l.met(first, err)
 	}
 	return nil, ErrNotThere
 }
