@@ -44,6 +44,7 @@ const (
 	byReader = "a reader"
 	byStart  = "the start"
 	bySurvey = "a survey of the whole book"
+	byWriter = "the writer"
 	byProof  = "a proof"
 )
 
@@ -157,9 +158,11 @@ func (l *Ledger) condemn(m *Mismatch) error {
 	return m
 }
 
-// met passes an error on; if it is about wrong bytes, it condemns the ledger.
+// met passes an error on; if it is about wrong bytes that are not in the record
+// yet, it condemns the ledger.
 func (l *Ledger) met(at uint64, err error) error {
-	if errors.Is(err, ErrDamaged) {
+	var known *Damaged
+	if errors.Is(err, ErrDamaged) && !errors.As(err, &known) {
 		return l.condemn(mismatchOf(byReader, at, err))
 	}
 	return err
@@ -175,8 +178,10 @@ func (l *Ledger) survey() {
 				return
 			default:
 			}
-			if err != nil {
+			if errors.Is(err, ErrDamaged) {
 				break
+			} else if err != nil {
+				return // what could not be read is not known to be wrong
 			}
 			at = c.Head.Size
 		}
