@@ -278,7 +278,11 @@ func (l *Ledger) Close() error {
 		l.stop(nil)
 		l.lag.close()
 		l.work.Wait()
-		l.closeErr = errors.Join(l.index.Close(), l.store.Sync(), l.store.Close())
+		l.closeErr = l.index.Close()
+		if !l.readOnly {
+			l.closeErr = errors.Join(l.closeErr, l.store.Sync())
+		}
+		l.closeErr = errors.Join(l.closeErr, l.store.Close())
 	})
 	return l.closeErr
 }
