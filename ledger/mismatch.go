@@ -77,7 +77,7 @@ type Damaged struct {
 // Error says the first place, and how many more there are.
 func (d *Damaged) Error() string {
 	if n := len(d.Found) - 1; n > 0 {
-		return fmt.Sprintf("%v (and %d more places)", d.Found[0], n)
+		return fmt.Sprintf("%v (and %d more)", d.Found[0], n)
 	}
 	return d.Found[0].Error()
 }
