@@ -248,7 +248,7 @@ func (l *Ledger) Err() error {
 // bytes become part of the record, whoever met them.
 func (l *Ledger) stop(cause error) {
 	if errors.Is(cause, ErrDamaged) {
-		m := mismatchOf(byStart, l.Head().Size, cause)
+		m := mismatchOf(byWriter, l.Head().Size, cause)
 		l.note(m)
 		cause = m
 	}
