@@ -97,8 +97,9 @@ func (e *Event) take(a attribute, s string) (code, message string) {
 		e.Type = s
 		ok, code, message = isType(s), "bad-type", "must be a type with its version, such as subsidy.paid.v1"
 	case attrTime:
-		e.Time, ok = parseTime(s)
-		code, message = "bad-time", "must be RFC 3339 with a zone, such as 2026-01-31T09:30:00+08:00"
+		code = "bad-time"
+		e.Time, message = parseTime(s)
+		ok = message == ""
 	case attrSubject:
 		e.Subject = s
 		ok, code, message = s != "" && len(s) <= maxSubject, "bad-subject", "must be 1 to 256 bytes: leave it out where there is none"
@@ -117,10 +118,32 @@ func (e *Event) take(a attribute, s string) (code, message string) {
 	return code, message
 }
 
-func parseTime(s string) (time.Time, bool) {
+// parseTime reads a time, or says why it is none that is taken.
+func parseTime(s string) (t time.Time, message string) {
+	t, ok := strictTime(s)
+	if ok {
+		return t, ""
+	}
+	if _, ok := strictTime(strings.ToUpper(s)); ok {
+		return t, "RFC 3339 allows t and z in lower case, this ledger does not: write T and Z"
+	}
+	if second := 16; len(s) > second+3 && s[second:second+3] == ":60" {
+		if _, ok := strictTime(s[:second] + ":59" + s[second+3:]); ok {
+			return t, "RFC 3339 allows a leap second, this ledger does not: write the second before or after it"
+		}
+	}
+	return t, "must be RFC 3339 with a zone, such as 2026-01-31T09:30:00+08:00, not before 1900"
+}
+
+// strictTime reads what RFC 3339 allows in upper case. time.Parse also takes a comma
+// before the fraction, an hour of one digit, and offsets that are none.
+func strictTime(s string) (time.Time, bool) {
 	t, err := time.Parse(time.RFC3339, s)
-	// time.Parse also takes a comma before the fraction; RFC 3339 does not.
-	return t, err == nil && len(s) <= 40 && !strings.Contains(s, ",") && t.Year() >= 1900
+	if err != nil || len(s) > 40 || strings.Contains(s, ",") || t.Year() < 1900 || s[11:19] != t.Format(time.TimeOnly) {
+		return t, false
+	}
+	offset := s[len(s)-len("08:00"):]
+	return t, s[len(s)-1] == 'Z' || offset[:2] <= "23" && offset[3:] <= "59"
 }
 
 func parseRef(s string) (*Ref, bool) {
@@ -191,11 +214,4 @@ func printable(s string) bool {
 		}
 	}
 	return true
-}
-
-func clip(s string) string {
-	if len(s) > 60 {
-		s = strings.ToValidUTF8(s[:60], "")
-	}
-	return s
 }

@@ -10,9 +10,9 @@ import (
 
 // Encode writes an event line in one form: attributes in a fixed order, no
 // white space, absent ones left out, time in RFC 3339. It takes the attributes
-// from e, whose Line and Data it ignores, and data from any Go value that
-// encodes as a JSON object (the structs of the catalogue do). What it returns
-// passes Parse; otherwise it returns Problems or the encoder's error.
+// from e, whose Line and Data it sets to what it wrote, and data from any Go
+// value that encodes as a JSON object (the structs of the catalogue do). What it
+// returns passes Parse; otherwise it returns Problems or the encoder's error.
 func Encode(e *Event, data any) ([]byte, error) {
 	payload, err := json.Marshal(data, json.Deterministic(true))
 	if err != nil {
@@ -38,9 +38,11 @@ func Encode(e *Event, data any) ([]byte, error) {
 		}
 	}
 	line = append(append(append(line, `,"data":`...), payload...), '}')
-	if _, problems := Parse(line); problems != nil {
+	written, problems := Parse(line)
+	if problems != nil {
 		return nil, problems
 	}
+	e.Line, e.Data = line, written.Data
 	return line, nil
 }
 

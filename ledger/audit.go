@@ -45,7 +45,6 @@ type Audited struct {
 	Rounds   uint64        // rounds of the far walk that ended well, since Open
 	RoundEnd time.Time     // when the last one ended; zero if none did
 	Took     time.Duration // what it took
-	Mismatch *Mismatch     // what was found; nil if nothing was
 }
 
 // Audited returns how far the self-audit is.
@@ -58,7 +57,6 @@ func (l *Ledger) Audited() Audited {
 	if end := a.ended.Load(); end != 0 {
 		s.RoundEnd = time.UnixMilli(end)
 	}
-	errors.As(l.Err(), &s.Mismatch)
 	return s
 }
 
@@ -237,7 +235,7 @@ func (a *audit) stepNear() error {
 	w, v := &a.near, a.l.current.Load()
 	for c, err := range a.l.store.Commits(w.head.Size) {
 		if err != nil {
-			return mustName(w, err)
+			return err
 		}
 		if c.Prev.Size >= v.head.Size {
 			break
@@ -272,7 +270,7 @@ func (a *audit) stepFar() (size int64, done bool, err error) {
 	}
 	for c, err := range a.l.store.Commits(w.head.Size) {
 		if err != nil {
-			return size, false, mustName(w, err)
+			return size, false, err
 		}
 		if c.Prev.Size >= a.goal.head.Size {
 			break

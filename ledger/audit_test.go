@@ -223,8 +223,8 @@ func (a *auditRig) checkFound(first, last uint64, by string) {
 	if !strings.Contains(m.Damage.File, ".seg") || !strings.Contains(err.Error(), fmt.Sprint(m.Damage.First)) {
 		a.t.Errorf("file %q in %q", m.Damage.File, err)
 	}
-	if a.ledger.Audited().Mismatch != m {
-		a.t.Error("Audited does not say what was found")
+	if first, _, _ := a.ledger.Damaged().Entries(); first > m.Damage.First {
+		a.t.Errorf("the record begins at %d", first)
 	}
 	before, head := a.ledger.Checkpoint(), a.ledger.Head()
 	if _, err := a.submit(a.says("after")); !errors.Is(err, ledger.ErrStopped) || !errors.Is(err, ledger.ErrDamaged) {

@@ -36,4 +36,4 @@ func (l *Ledger) Condemn(m *Mismatch) { l.condemn(m) }
 func (l *Ledger) Closing() bool { return l.ending() }
 
 // Survey reads the whole book, as a goroutine does once damage is known.
-func (l *Ledger) Survey() { l.survey(true) }
+func (l *Ledger) Survey() { l.survey() }

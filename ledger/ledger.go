@@ -73,7 +73,6 @@ type Ledger struct {
 	// damaged is what is known of wrong bytes; replaced while noting is held.
 	damaged atomic.Pointer[Damaged]
 	noting  sync.Mutex
-	hurt    chan struct{} // closed when the first is noted
 	// unindexed is set by Open, read-only, where entries are neither readable nor in
 	// the index: what they say is not found.
 	unindexed bool
@@ -168,7 +167,6 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 		pool:    newPool(orDefault(cfg.QueueCount, 4096), orDefault(cfg.QueueBytes, 64_000_000)),
 		lag:     newLag(cfg.IndexPause),
 		grown:   make(chan struct{}),
-		hurt:    make(chan struct{}),
 		seq:     sequencer{stored: make(chan error, 1)},
 		stopped: make(chan struct{}), quit: make(chan struct{}), sequenced: make(chan struct{}),
 	}
@@ -184,7 +182,9 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 	if s, ok := l.store.(interface{ OnDamage(func(Damage)) }); ok {
 		s.OnDamage(func(d Damage) { _ = l.condemn(&Mismatch{Found: byReader, Damage: d}) })
 	}
-	l.work.Go(func() { l.survey(l.readOnly && cfg.Audit.Rate > 0) })
+	if l.Damaged() != nil || (l.readOnly && cfg.Audit.Rate > 0) {
+		go l.survey()
+	}
 	if l.readOnly {
 		close(l.sequenced)
 		return l, nil
@@ -278,7 +278,11 @@ func (l *Ledger) Close() error {
 		l.stop(nil)
 		l.lag.close()
 		l.work.Wait()
-		l.closeErr = errors.Join(l.index.Close(), l.store.Sync(), l.store.Close())
+		l.closeErr = l.index.Close()
+		if !l.readOnly {
+			l.closeErr = errors.Join(l.closeErr, l.store.Sync())
+		}
+		l.closeErr = errors.Join(l.closeErr, l.store.Close())
 	})
 	return l.closeErr
 }

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -69,7 +70,7 @@ const maxPlaces = 1000
 // Damaged is all that a ledger knows of stored bytes that are not what was
 // signed, whoever found it. It wraps ErrDamaged and never changes.
 type Damaged struct {
-	Found []*Mismatch // by place, without overlaps: first entries, then the index; not empty
+	Found []*Mismatch // by place: first entries, then the index; not empty
 }
 
 // Error says the first place, and how many more there are.
@@ -107,50 +108,42 @@ func (d *Damaged) at(index uint64) *Mismatch {
 	return nil
 }
 
-// with returns the record with one more place. Places that overlap are one, in
-// the words of the first; nil if there is nothing new.
-func (d *Damaged) with(m *Mismatch) *Damaged {
-	one, known := *m, false
-	next := &Damaged{}
-	if d != nil {
-		next.Found = slices.DeleteFunc(slices.Clone(d.Found), func(old *Mismatch) bool {
-			first, last := min(old.Damage.First, one.Damage.First), max(old.Damage.Last, one.Damage.Last)
-			if old.Index != one.Index || old.Damage.First > one.Damage.Last || old.Damage.Last < one.Damage.First {
-				return false
-			}
-			known = known || (old.Damage.First == first && old.Damage.Last == last)
-			one = *old
-			one.Damage.First, one.Damage.Last = first, last
-			return true
-		})
-	}
-	if known || len(next.Found) == maxPlaces {
-		return nil
-	}
-	i := slices.IndexFunc(next.Found, func(old *Mismatch) bool { return old.Index || old.Damage.First > one.Damage.First })
-	if i < 0 || one.Index {
-		i = len(next.Found)
-	}
-	next.Found = slices.Insert(next.Found, i, &one)
-	return next
-}
-
 // Damaged returns what is known to be damaged; nil if nothing is.
 func (l *Ledger) Damaged() *Damaged { return l.damaged.Load() }
 
-// note adds a place to the record, unless it is there.
+// note adds a place to the record, unless it is there. Where it overlaps one that
+// is, that one grows.
 func (l *Ledger) note(m *Mismatch) {
 	l.noting.Lock()
 	defer l.noting.Unlock()
-	before := l.damaged.Load()
-	after := before.with(m)
-	if after == nil {
-		return
+	next := &Damaged{}
+	if known := l.damaged.Load(); known != nil {
+		next.Found = slices.Clone(known.Found)
 	}
+	i := slices.IndexFunc(next.Found, func(old *Mismatch) bool {
+		return old.Index == m.Index && old.Damage.First <= m.Damage.Last && m.Damage.First <= old.Damage.Last
+	})
+	switch {
+	case i >= 0:
+		both := *next.Found[i]
+		both.Damage.First, both.Damage.Last = min(both.Damage.First, m.Damage.First), max(both.Damage.Last, m.Damage.Last)
+		if both == *next.Found[i] {
+			return
+		}
+		next.Found[i] = &both
+	case len(next.Found) < maxPlaces:
+		next.Found = append(next.Found, m)
+	}
+	slices.SortFunc(next.Found, func(a, b *Mismatch) int {
+		if a.Index != b.Index {
+			return map[bool]int{true: 1, false: -1}[a.Index]
+		}
+		return cmp.Compare(a.Damage.First, b.Damage.First)
+	})
 	l.log.Error("stored bytes are not what was signed", "cause", m)
-	l.damaged.Store(after)
-	if before == nil {
-		close(l.hurt)
+	l.damaged.Store(next)
+	if len(next.Found) == 1 && l.current.Load() != nil {
+		go l.survey()
 	}
 }
 
@@ -172,17 +165,9 @@ func (l *Ledger) met(at uint64, err error) error {
 	return err
 }
 
-// survey waits until damage is known, and then reads the whole book once, so
-// that the record has all of it. A served book that is only read has no
-// self-audit: there it begins at once.
-func (l *Ledger) survey(atOnce bool) {
-	if !atOnce {
-		select {
-		case <-l.hurt:
-		case <-l.quit:
-			return
-		}
-	}
+// survey reads the whole book once, so that the record has all of it: when damage
+// is known, and where a served book is only read, which has no self-audit.
+func (l *Ledger) survey() {
 	for at := uint64(0); at < l.Head().Size; at++ { // behind what cannot be read
 		for c, err := range l.commits(at, true) {
 			select {

@@ -3,7 +3,6 @@ package ledger
 import (
 	"bytes"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"strconv"
 	"sync/atomic"
@@ -23,14 +22,6 @@ type walk struct {
 func (w *walk) move(head chain.Head, tree *chain.Tree) {
 	w.head, w.tree = head, tree
 	w.position.Store(head.Size)
-}
-
-// mustName gives an error about wrong bytes the name of the walk.
-func mustName(w *walk, err error) error {
-	if errors.Is(err, ErrDamaged) {
-		return mismatchOf(w.found, w.head.Size, err)
-	}
-	return fmt.Errorf("%s at entry %d: %w", w.found, w.head.Size, err)
 }
 
 // check hashes the entries of a commit again, follows their links, and returns

@@ -54,7 +54,7 @@ type Page[T any] struct {
 // said returns the page, unless it would say that there is nothing and cannot
 // know.
 func (p *Page[T]) said() (*Page[T], error) {
-	if err := p.AsOf.whole(); err != nil && len(p.Items) == 0 {
+	if err := p.AsOf.whole(); err != nil && len(p.Items) == 0 && p.Next == "" {
 		return nil, err
 	}
 	return p, nil

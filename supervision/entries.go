@@ -88,7 +88,15 @@ func (d *Desk) Entries(from uint64, turn Turn) (*Page[Entry], error) {
 	asOf := d.asOfLog()
 	page := &Page[Entry]{AsOf: asOf, Items: []Entry{}}
 	bytes := 0
-	for raw, err := range d.standing(from, asOf.Size) {
+	for raw, err := range d.entries(from) {
+		var m *ledger.Mismatch
+		if errors.As(err, &m) { // the next page goes on behind it
+			page.AsOf.Damaged = d.damaged(0)
+			if last := max(m.Damage.Last, from); last+1 < asOf.Size {
+				page.Next = strconv.FormatUint(last, 10)
+			}
+			return page.said()
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -105,35 +113,7 @@ func (d *Desk) Entries(from uint64, turn Turn) (*Page[Entry], error) {
 		}
 		page.Items = append(page.Items, e)
 	}
-	if asOf.Damaged == nil { // it may have been found just now
-		page.AsOf.Damaged = d.damaged(asOf.Size)
-	}
-	if known, n := page.AsOf.Damaged, len(page.Items); known != nil && known.First != nil {
-		known.Incomplete = from <= *known.Last && (page.Next == "" || page.Items[n-1].Index > *known.First)
-	}
-	return page.said()
-}
-
-// standing yields entries from an index on, and passes those that are damaged.
-func (d *Desk) standing(from, size uint64) iter.Seq2[[]byte, error] {
-	return func(yield func([]byte, error) bool) {
-		for from < size {
-			var m *ledger.Mismatch
-			for raw, err := range d.entries(from) {
-				if errors.As(err, &m) {
-					from = max(from, m.Damage.Last) + 1
-					break
-				}
-				if !yield(raw, err) {
-					return
-				}
-				from++
-			}
-			if m == nil {
-				return
-			}
-		}
-	}
+	return page, nil
 }
 
 // entries yields the bytes of the entries from an index on; they are valid

@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -32,6 +34,9 @@ type importing struct {
 	cityKey      string
 	earlier      []string
 	options      sources.Options
+
+	said     sync.Mutex // guards saidFrom, which the way over the bus asks while lines are read
+	saidFrom []int32    // line of the file that each event is from
 }
 
 // importCounts is the summary, versioned for programs. A row is said, bad, or
@@ -44,6 +49,7 @@ type importCounts struct {
 	Said   int    `json:"said"`
 	Same   int    `json:"same"`
 	Bad    int    `json:"bad"`
+	Blank  int    `json:"blank"` // lines on which nothing stands; they are no rows
 	Events int    `json:"events"`
 }
 
@@ -56,12 +62,13 @@ func newImportCommand() *cobra.Command {
 or more, and writes them to a file (--out), to standard output, or over the bus
 (--agency and --key). FILE may be gzip; "-" is standard input.
 
-Ids come from the publisher's row ids, or from the file's name and the row, and times
-from the dates in the file: importing a file again gives the same bytes, and over the
-bus what is recorded already is left out.
+Ids are made of what a row says, with its ordinal among equal rows, or of the publisher's
+own number (--number COLUMN); never of the file's name or line. So the same row gives the
+same bytes, in a renamed file and in an overlapping export too, and over the bus what is
+recorded already is left out.
 
-A bad row is reported with its line, column and cure, and stops the import; with
---skip-bad the rest goes on and the exit code is 1.
+Every line of the file is a row, bad, or blank. A bad row is reported with its line, column
+and cure, and stops the import; with --skip-bad the rest goes on and the exit code is 1.
 
 ` + kindsHelp(),
 		Example: examplesHelp(),
@@ -80,9 +87,11 @@ A bad row is reported with its line, column and cure, and stops the import; with
 	f.StringVar(&im.options.Jurisdiction, "jurisdiction", "", "code of every row (default: the row's own, or the kind's)")
 	f.StringVar(&im.options.Fund, "fund", "", "fund the money is filed under")
 	f.StringVar(&im.options.Campaign, "campaign", "", "campaign of donations, goods and disclosures")
-	f.StringVar(&im.options.Account, "account", "", "masked name of the account (default: the file's name)")
+	f.StringVar(&im.options.Account, "account", "", "masked name of the account; bank-statement needs it")
 	f.StringVar(&im.organisation, "organisation", "", "charity, payer or account holder: a name, or a code and a name")
 	f.StringVar(&im.options.Encoding, "encoding", "utf-8", "utf-8, gbk or gb18030")
+	f.StringVar(&im.options.Decimal, "decimal", "", "how the file writes numbers: point (1,000.50) or comma (1.000,50); default: digits and a point")
+	f.StringVar(&im.options.Number, "number", "", "column with the publisher's own number of a row, that stays the same in every export")
 	f.StringVar(&im.cityKey, "city-key", "", "file of the city key: makes tokens of the publisher's pseudonyms")
 	f.StringArrayVar(&im.earlier, "earlier", nil, "cwl-draws: a capture imported before; only what it lacks is said (repeatable)")
 	return cmd
@@ -121,7 +130,7 @@ func (im *importing) prepare(kind, file string) error {
 	if im.options.SourceURI == "" && im.agency != "" {
 		im.options.SourceURI = "urn:civicledger:agency:" + im.agency
 	}
-	im.options.Organisation = organisationOf(im.organisation)
+	im.options.Organisation, im.options.Now = organisationOf(im.organisation), now()
 	if im.cityKey != "" {
 		key, err := readCityKey(im.cityKey)
 		if err != nil {
@@ -131,6 +140,22 @@ func (im *importing) prepare(kind, file string) error {
 	}
 	if (im.agency == "") != (im.keyFile == "") && im.out == "" {
 		return errors.New("over the bus both --agency and --key are needed; to write a file say --out")
+	}
+	return im.sparesInputs()
+}
+
+// sparesInputs refuses to write over a file that the import reads.
+func (im *importing) sparesInputs() error {
+	for _, target := range []string{im.out, partOf(im.out)} {
+		written, err := os.Stat(target)
+		if err != nil {
+			continue
+		}
+		for _, name := range append([]string{im.file, os.Stdin.Name(), im.cityKey, im.keyFile}, im.earlier...) {
+			if read, err := os.Stat(name); err == nil && os.SameFile(read, written) {
+				return fmt.Errorf("--out %s would write over %s, which is read: choose another name", im.out, name)
+			}
+		}
 	}
 	return nil
 }
@@ -215,6 +240,7 @@ func (im *importing) lines(rows iter.Seq2[sources.Row, error], counts *importCou
 				im.reportRow(messages, bad)
 				continue
 			}
+			im.note(row)
 			for _, line := range row.Events {
 				if !yield(line, nil) {
 					return
@@ -224,9 +250,28 @@ func (im *importing) lines(rows iter.Seq2[sources.Row, error], counts *importCou
 	}
 }
 
+// note keeps which line of the file each event is from.
+func (im *importing) note(row sources.Row) {
+	im.said.Lock()
+	defer im.said.Unlock()
+	for range row.Events {
+		im.saidFrom = append(im.saidFrom, int32(row.Line))
+	}
+}
+
+// lineOf is the line of the file that the event of this number, from 1, is from.
+func (im *importing) lineOf(event int) int {
+	im.said.Lock()
+	defer im.said.Unlock()
+	return int(im.saidFrom[event-1])
+}
+
 func (c *importCounts) count(row sources.Row, bad *sources.RowError) {
 	c.Events += len(row.Events)
-	if row.Preamble {
+	if row.Blank {
+		c.Blank++
+	}
+	if row.Preamble || row.Blank {
 		return
 	}
 	c.Rows++
@@ -248,6 +293,7 @@ func (im *importing) sink(out, messages io.Writer) lineSink {
 	case im.out != "":
 		return func(_ context.Context, lines iter.Seq2[[]byte, error]) error { return writeEventsFile(im.out, lines) }
 	}
+	im.lineIn = im.lineOf
 	return func(ctx context.Context, lines iter.Seq2[[]byte, error]) error {
 		return im.sending.run(ctx, lines, out, messages)
 	}
@@ -266,19 +312,36 @@ func writeEvents(w io.Writer, lines iter.Seq2[[]byte, error]) error {
 	return buffered.Flush()
 }
 
+func partOf(name string) string { return name + ".part" }
+
 // writeEventsFile writes beside the file and renames, so that an import that
-// stops leaves no half of it behind.
+// stops leaves no half of it behind. What one that was killed left is written
+// over by the next; two at once are told apart by a lock.
 func writeEventsFile(name string, lines iter.Seq2[[]byte, error]) error {
-	temporary, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*.part")
+	part, err := os.OpenFile(partOf(name), os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
-	defer os.Remove(temporary.Name())
-	err = writeEvents(temporary, lines)
-	if err := errors.Join(err, temporary.Sync(), temporary.Chmod(0o644), temporary.Close()); err != nil {
+	defer part.Close()
+	own, err := part.Stat()
+	if err != nil {
 		return err
 	}
-	return os.Rename(temporary.Name(), name)
+	locked := syscall.Flock(int(part.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	// The one before may have renamed the file since it was opened.
+	if there, err := os.Stat(partOf(name)); locked != nil || err != nil || !os.SameFile(own, there) {
+		return fmt.Errorf("another import writes %s: wait for it", partOf(name))
+	}
+	if err = part.Truncate(0); err == nil {
+		err = writeEvents(part, lines)
+	}
+	if err = errors.Join(err, part.Sync()); err == nil {
+		err = os.Rename(partOf(name), name)
+	}
+	if err != nil {
+		os.Remove(partOf(name))
+	}
+	return err
 }
 
 func (im *importing) reportRow(w io.Writer, bad *sources.RowError) {
@@ -299,6 +362,9 @@ func (im *importing) summarise(w io.Writer, c *importCounts) {
 		return
 	}
 	fmt.Fprintf(w, "%s: %d rows: %d said as %d events, %d bad", c.File, c.Rows, c.Said, c.Events, c.Bad)
+	if c.Blank > 0 {
+		fmt.Fprintf(w, ", %d blank lines", c.Blank)
+	}
 	if c.Same > 0 {
 		fmt.Fprintf(w, ", %d as imported before", c.Same)
 	}

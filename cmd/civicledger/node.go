@@ -92,6 +92,7 @@ func (n *node) start(ctx context.Context) error {
 	if n.ledger, err = dir.Open(ctx, datadir.Options{
 		ReadOnly: n.readOnly, Log: n.log, Ledger: ledger.Config{Audit: n.audit(), Progress: datadir.Progress(n.log)},
 	}); err != nil {
+		n.sayDamaged(ctx, dir, err)
 		return err
 	}
 	n.tables, err = projections.New(n.ledger, funds.New(), credit.New(), charity.New(), lottery.New(), agencies.New())
@@ -134,7 +135,7 @@ func (s *serving) audit() ledger.AuditConfig {
 }
 
 // project follows the log. Where it is damaged, the tables end, and go on
-// answering from what stands before it.
+// answering from what stands before it, and say so.
 func (n *node) project(ctx context.Context) error {
 	err := n.tables.Run(ctx)
 	if !errors.Is(err, ledger.ErrDamaged) {
@@ -194,6 +195,25 @@ func (n *node) move(ctx context.Context) error {
 		n.log.Warn("senders are not told that the ledger is damaged", "cause", err)
 	}
 	return nil
+}
+
+// sayDamaged tells those who wait on an existing broker that the ledger does not
+// start.
+func (n *node) sayDamaged(ctx context.Context, dir datadir.Dir, why error) {
+	if n.busURL == "" || !errors.Is(why, ledger.ErrDamaged) {
+		return
+	}
+	operator, logKey, err := dir.Operator()
+	if err == nil {
+		err = n.connect(ctx, dir)
+	}
+	if err == nil {
+		about := bus.IntakeConfig{Conn: n.conn, Origin: logKey.Verifier().Name(), Suite: operator.Suite(), VerifierKey: logKey.VerifierKey()}
+		err = bus.NewIntake(about).SayStopped(ctx, why)
+	}
+	if err != nil {
+		n.log.Warn("senders are not told that the ledger is damaged", "cause", err)
+	}
 }
 
 // connect reaches the existing broker, or starts the embedded one.

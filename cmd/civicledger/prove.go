@@ -7,6 +7,8 @@ import (
 	"io"
 	"iter"
 	"log/slog"
+	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -49,7 +51,8 @@ One proof goes to standard output or to the file --out. Several go into the dire
 --out as <index>.tlog-proof and, with --entries, <index>.entry; all of them are for the
 same checkpoint.
 
-Exit codes: 0 written, 1 there is no such entry, 2 could not be done.`,
+Exit codes: 0 written, 1 there is no such entry or it is damaged (the others are
+written), 2 could not be done.`,
 		Example: `  civicledger prove 1234 --data ./data --out 1234.tlog-proof --entries
   civicledger prove 0-999 2000 --server http://127.0.0.1:8080 --out ./proofs`,
 		Args: cobra.MinimumNArgs(1),
@@ -108,24 +111,31 @@ func (p *proving) run(ctx context.Context, spans []span, out, progress io.Writer
 	}
 	defer done()
 	written := 0
+	var damaged error // what stands behind is proven all the same
 	for _, s := range spans {
-		for proven, err := range source(s.first, s.last) {
-			if err == nil {
-				err = ctx.Err()
-			}
-			if err == nil {
-				err = p.write(proven, one, out)
-			}
-			if errors.Is(err, ledger.ErrNotThere) {
-				return badNews("%v", err)
-			}
-			if err != nil {
-				return err
-			}
-			if written++; written%progressRows == 0 {
-				fmt.Fprintf(progress, "%d proofs written, the last is of entry %d\n", written, proven.Proof.Index)
+		for s.first <= s.last {
+			for proven, err := range source(s.first, s.last) {
+				if err == nil {
+					err = errors.Join(ctx.Err(), p.write(proven, one, out))
+				}
+				if s.first++; errors.Is(err, ledger.ErrDamaged) {
+					damaged = err
+					break
+				}
+				if errors.Is(err, ledger.ErrNotThere) {
+					return badNews("%v", err)
+				}
+				if err != nil {
+					return err
+				}
+				if written++; written%progressRows == 0 {
+					fmt.Fprintf(progress, "%d proofs written, the last is of entry %d\n", written, proven.Proof.Index)
+				}
 			}
 		}
+	}
+	if damaged != nil {
+		return badNews("%d proofs written; %v", written, damaged)
 	}
 	return nil
 }
@@ -157,7 +167,7 @@ func (p *proving) source(ctx context.Context) (proofs, func(), error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		tiles, err := newTileProver(ctx, source.Server(base))
+		tiles, err := newTileProver(ctx, base)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -177,14 +187,18 @@ func (p *proving) source(ctx context.Context) (proofs, func(), error) {
 // whoever has the key.
 type tileProver struct {
 	ctx    context.Context // of the command that it serves
+	server string
 	log    *source.Tiles
 	suite  *suite.Suite
 	note   string
 	signed chain.Checkpoint
 	prover *chain.Prover
+	bundle [][]byte // of entries, read last; nil if it cannot be read
+	read   uint64   // its number, and one
 }
 
-func newTileProver(ctx context.Context, log *source.Tiles) (*tileProver, error) {
+func newTileProver(ctx context.Context, server string) (*tileProver, error) {
+	log := source.Server(server)
 	signed, err := log.Checkpoint(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("ask: %w (is the server running? civicledger serve)", err)
@@ -196,7 +210,7 @@ func newTileProver(ctx context.Context, log *source.Tiles) (*tileProver, error) 
 	}
 	s := suite.Default() // C2SP tiles are SHA-256
 	return &tileProver{
-		ctx: ctx, log: log, suite: s, note: string(signed), signed: c,
+		ctx: ctx, server: server, log: log, suite: s, note: string(signed), signed: c,
 		prover: chain.NewProver(s, c.Size, func(level int, n uint64, width int) ([]chain.Hash, error) {
 			return log.Hashes(ctx, level, n, width)
 		}),
@@ -209,23 +223,50 @@ func (p *tileProver) proofs(first, last uint64) iter.Seq2[*ledger.Proven, error]
 			yield(nil, fmt.Errorf("prove entries %d to %d: %w: there are %d", first, last, ledger.ErrNotThere, p.signed.Size))
 			return
 		}
-		var bundle [][]byte
 		for index := first; index <= last; index++ {
-			n := index / chain.TileWidth
-			if bundle == nil || index%chain.TileWidth == 0 {
-				var err error
-				bundle, err = p.log.Entries(p.ctx, n, int(min(chain.TileWidth, p.signed.Size-n*chain.TileWidth)))
-				if err != nil {
-					yield(nil, fmt.Errorf("read entries: %w", err))
-					return
-				}
+			if n := index/chain.TileWidth + 1; n != p.read {
+				p.read = n
+				p.bundle, _ = p.log.Entries(p.ctx, n-1, int(min(chain.TileWidth, p.signed.Size-(n-1)*chain.TileWidth)))
 			}
-			proven, err := p.prove(index, bundle[index%chain.TileWidth])
+			var proven *ledger.Proven
+			err := error(ledger.ErrDamaged)
+			if p.bundle != nil {
+				proven, err = p.prove(index, p.bundle[index%chain.TileWidth])
+			}
+			if err != nil {
+				proven, err = p.alone(index)
+			}
 			if !yield(proven, err) || err != nil {
 				return
 			}
 		}
 	}
+}
+
+// alone asks for an entry with its proof, where what stands beside it cannot be
+// read. The error wraps ledger.ErrDamaged where the server says that it is.
+func (p *tileProver) alone(index uint64) (*ledger.Proven, error) {
+	q := asking{server: p.server, client: http.DefaultClient}
+	text, err := q.get(p.ctx, fmt.Sprintf("/v1/entries/%d/proof", index), url.Values{}, nil)
+	var exit *exitError
+	if errors.As(err, &exit) {
+		err = fmt.Errorf("%w: %w", ledger.ErrDamaged, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("prove entry %d: %w", index, err)
+	}
+	proof, err := chain.ParseLogProof(text)
+	if err != nil {
+		return nil, fmt.Errorf("prove entry %d: %w", index, err)
+	}
+	entry, err := q.get(p.ctx, fmt.Sprintf("/v1/entries/%d/raw", index), url.Values{}, nil)
+	if err == nil {
+		err = chain.VerifyInclusion(p.suite, index, p.signed.Size, p.suite.Leaf(entry), proof.Path, p.signed.Root)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("prove entry %d: what the server shows contradicts itself: %w", index, err)
+	}
+	return &ledger.Proven{Entry: entry, Proof: &chain.LogProof{Index: index, Path: proof.Path, Checkpoint: p.note}}, nil
 }
 
 func (p *tileProver) prove(index uint64, entry []byte) (*ledger.Proven, error) {

@@ -106,11 +106,16 @@ func list[T any](cmd *cobra.Command, q *asking, path string, params url.Values, 
 	}
 	out := cmd.OutOrStdout()
 	var items []T
+	short := false
 	for {
 		var page supervision.Page[T]
 		raw, err := q.get(cmd.Context(), path, params, &page)
 		if err != nil {
 			return err
+		}
+		if d := page.AsOf.Damaged; d != nil { // so are all, if one page is
+			d.Incomplete = d.Incomplete || short
+			short = d.Incomplete
 		}
 		if q.json {
 			fmt.Fprintf(out, "%s\n", raw)
@@ -121,12 +126,10 @@ func list[T any](cmd *cobra.Command, q *asking, path string, params url.Values, 
 			params.Set("cursor", page.Next)
 			continue
 		}
-		if !q.json {
+		return q.end(out, nil, page.AsOf, func() {
 			render(out, items, columns)
 			more(out, len(items), page.Next)
-			rests(out, page.AsOf)
-		}
-		return damage(page.AsOf)
+		})
 	}
 }
 
@@ -138,14 +141,10 @@ func whole[T any](cmd *cobra.Command, q *asking, path string, columns []column[T
 		return err
 	}
 	out := cmd.OutOrStdout()
-	if q.json {
-		fmt.Fprintf(out, "%s\n", raw)
-		return damage(page.AsOf)
-	}
-	render(out, page.Items, columns)
-	more(out, len(page.Items), "")
-	rests(out, page.AsOf)
-	return damage(page.AsOf)
+	return q.end(out, raw, page.AsOf, func() {
+		render(out, page.Items, columns)
+		more(out, len(page.Items), "")
+	})
 }
 
 // one asks about one thing and lets show print it.
@@ -156,13 +155,19 @@ func one[T any](cmd *cobra.Command, q *asking, path string, show func(io.Writer,
 		return err
 	}
 	out := cmd.OutOrStdout()
-	if q.json {
+	return q.end(out, raw, answer.AsOf, func() { show(out, &answer.Item) })
+}
+
+// end prints an answer, as it came or in words, with what it rests on. That the
+// ledger is damaged is bad news.
+func (q *asking) end(out io.Writer, raw []byte, at supervision.AsOf, show func()) error {
+	if !q.json {
+		show()
+		rests(out, at)
+	} else if raw != nil {
 		fmt.Fprintf(out, "%s\n", raw)
-		return damage(answer.AsOf)
 	}
-	show(out, &answer.Item)
-	rests(out, answer.AsOf)
-	return damage(answer.AsOf)
+	return damage(at)
 }
 
 // get asks the server and decodes its answer, which it also returns as it came.
@@ -179,6 +184,11 @@ func (q *asking) get(ctx context.Context, path string, params url.Values, into a
 		address += "?" + params.Encode()
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err == nil {
+		if p := httpapi.Personal(request.URL); p != nil { // before it is in anybody's log
+			return nil, saidBy(p)
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("ask %s: %w", q.server, err)
 	}
@@ -190,6 +200,9 @@ func (q *asking) get(ctx context.Context, path string, params url.Values, into a
 	raw, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerSize))
 	if err != nil {
 		return nil, fmt.Errorf("read the answer of %s: %w", q.server, err)
+	}
+	if into == nil && response.StatusCode == http.StatusOK {
+		return raw, nil
 	}
 	raw = []byte(strings.TrimRight(string(raw), "\n"))
 	if response.StatusCode != http.StatusOK {
@@ -228,6 +241,10 @@ func refusedBy(response *http.Response, raw []byte) error {
 	if response.Header.Get("Content-Type") != "application/problem+json" || json.Unmarshal(raw, &p) != nil {
 		return fmt.Errorf("%s answered %s: is this a civicledger server?", response.Request.URL, response.Status)
 	}
+	return saidBy(&p)
+}
+
+func saidBy(p *httpapi.Problem) error {
 	said := p.Detail
 	for _, place := range p.Errors {
 		said += fmt.Sprintf("\n  %s: %s", place.Location, place.Message)
@@ -235,7 +252,10 @@ func refusedBy(response *http.Response, raw []byte) error {
 	if p.Cure != "" {
 		said += "\n  " + p.Cure
 	}
-	if p.Status == http.StatusNotFound || p.Damaged != nil {
+	if err := damage(supervision.AsOf{Damaged: p.Damaged}); err != nil && p.Status == http.StatusNotFound {
+		said += "\n" + err.Error()
+	}
+	if p.Status == http.StatusNotFound || (p.Status == http.StatusServiceUnavailable && p.Damaged != nil) {
 		return badNews("%s", said)
 	}
 	return errors.New(said)

@@ -41,7 +41,7 @@ book again and again at --audit-rate. Where bytes are not what was signed it sig
 nothing more, names the entries on /healthz, and goes on answering.
 
 A ledger whose book is damaged starts only with --read-only: it then takes no
-submissions and answers from what stands before the damage.`,
+submissions and answers from what stands, and every answer says what does not.`,
 		Example: `  civicledger serve --data ./data
   civicledger serve --data ./data --bus nats://ledger:secret@bus.example.org:4222`,
 		Args: cobra.NoArgs,

@@ -31,6 +31,10 @@ type sending struct {
 	maxLines     int
 	skipBad      bool
 	json         bool
+
+	// lineIn, where an import makes the lines, gives the line of its file that
+	// one is from: a report has one numbering.
+	lineIn func(line int) int
 }
 
 func newSubmitCommand() *cobra.Command {
@@ -60,6 +64,9 @@ Exit code 1: some lines were refused; each is reported with its line and reasons
 				return err
 			}
 			defer closeIn()
+			if _, err := keys.Load(s.keyFile); err != nil {
+				return err
+			}
 			lines, done, err := s.examine(in, cmd.ErrOrStderr())
 			if err != nil {
 				return err
@@ -231,8 +238,8 @@ func (s *sending) run(ctx context.Context, lines iter.Seq2[[]byte, error], out, 
 		},
 	})
 	writeErr = errors.Join(writeErr, closeReceipts())
-	if !s.skipBad {
-		left = nil // it stopped at the first: nobody can say yet which there are
+	if !s.skipBad || s.lineIn != nil {
+		left = nil // it stopped at the first, or the lines are in no file that civicverify could be shown
 	}
 	s.summarise(progress, outcome{
 		Format: "civicledger delivery v1", Agency: s.agency, Origin: client.About().Origin,
@@ -249,7 +256,7 @@ func (s *sending) verdict(counts bus.Counts, err, writeErr error) error {
 	case writeErr != nil:
 		return writeErr
 	case errors.As(err, &refusal):
-		return badNews("stopped at the first refusal: %v (say --skip-bad to leave such lines out)", refusal)
+		return badNews("stopped at the first refusal, which is named above (say --skip-bad to leave such lines out)")
 	case err != nil:
 		return err
 	case counts.Refused+counts.Conflict > 0:
@@ -259,6 +266,9 @@ func (s *sending) verdict(counts bus.Counts, err, writeErr error) error {
 }
 
 func (s *sending) report(w io.Writer, line int, reason bus.Reason) {
+	if s.lineIn != nil && line > 0 {
+		line = s.lineIn(line)
+	}
 	reason.Line = line // of the file: one numbering
 	if s.json {
 		text, err := json.Marshal(reason)
@@ -271,7 +281,10 @@ func (s *sending) report(w io.Writer, line int, reason bus.Reason) {
 	if where != "" {
 		where = " " + where
 	}
-	fmt.Fprintf(w, "line %d%s: %s: %s\n", line, where, reason.Code, reason.Message)
+	if line > 0 { // of the file; else it is about no single one
+		where = fmt.Sprintf("line %d%s: ", line, where)
+	}
+	fmt.Fprintf(w, "%s%s: %s\n", where, reason.Code, reason.Message)
 }
 
 func (s *sending) summarise(w io.Writer, o outcome) {

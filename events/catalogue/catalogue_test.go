@@ -24,9 +24,9 @@ import (
 
 // issueTypes are the names that every agency may rely on.
 const issueTypes = `fund.opened budget.allocated transfer.sent transfer.received
-subsidy.standard.set subsidy.approved subsidy.terminated subsidy.paid subsidy.returned recovery.ordered recovery.received
+subsidy.standard.set subsidy.approved subsidy.terminated subsidy.paid subsidy.cancelled subsidy.returned recovery.ordered recovery.received
 kin.filed person.died
-charity.campaign.opened charity.donation.received charity.donation.spent charity.goods.issued charity.disclosure.published
+charity.campaign.opened charity.donation.received charity.donation.returned charity.donation.spent charity.spending.refunded charity.goods.issued charity.disclosure.published
 account.balance.stated
 organisation.registered organisation.annual_report.filed organisation.inspected organisation.rectification.ordered
 organisation.rectification.accepted organisation.penalised organisation.listed organisation.delisted organisation.rated

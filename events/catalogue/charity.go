@@ -53,6 +53,9 @@ type DonationReceived struct {
 	Common
 }
 
+// DonationReturned says that a charity gave a donation back, whole or in part.
+type DonationReturned DonationReceived
+
 // DonationSpent says that a charity spent donated money.
 type DonationSpent struct {
 	Spending     string        `json:"spending"`
@@ -65,8 +68,12 @@ type DonationSpent struct {
 	Currency     string        `json:"currency"`
 	Date         string        `json:"date"`
 	Account      string        `json:"account,omitzero"`
+	Reference    string        `json:"reference,omitzero"`
 	Common
 }
+
+// SpendingRefunded says that money which a charity had spent came back.
+type SpendingRefunded DonationSpent
 
 // GoodsIssued says that a charity handed out donated goods.
 type GoodsIssued struct {
@@ -159,44 +166,70 @@ var _ = define[CampaignOpened](familyCharity, Type{
 	},
 })
 
-var _ = define[DonationReceived](familyCharity, Type{
-	Name: "charity.donation.received.v1", TitleEN: "Donation received", TitleZH: "接受捐赠",
-	Meaning:     "A charity received money (amount and currency) or goods, never both in one event.",
-	LegalSource: "慈善法 (2023) art 38 (receipt with donor, kind, quantity, organisation, date), art 72, 73, 79",
-	Rules:       []Rule{exactlyOne("amount", "goods"), needs("amount", "currency"), needs("currency", "amount")},
-	Fields: []Field{
-		slug("donation", "Number of the donation, unique at the charity."),
+var moneyOrGoods = []Rule{exactlyOne("amount", "goods"), needs("amount", "currency"), needs("currency", "amount")}
+
+func donationFields(number, dated string) []Field {
+	return []Field{
+		slug("donation", number),
 		org("organisation", "Charity that received it."),
 		opt(slug("campaign", "Campaign it belongs to.")),
 		opt(slug("fund", "Fund it goes to.")),
 		donorField,
 		shown("20000", opt(payment("amount", "Sum, minor units."))),
 		shown(`"CNY"`, opt(currency())),
-		opt(list("goods", 1, 100, "Goods received.", nil, withoutSamples(goodsFields)...)),
-		date("date", "Day it was received or, where only that is published, disclosed."),
+		opt(list("goods", 1, 100, "The goods.", nil, withoutSamples(goodsFields)...)),
+		date("date", dated),
 		opt(text("dateText", 100, "Date as published, where it is no single day.")),
 		opt(slug("channel", "How it came: qr, pos, alipay, bank, cash, …")),
 		opt(slug("account", "Masked name of the account it arrived on.")),
-		opt(slug("reference", "Number of the booking at the bank or platform.")),
-	},
+		opt(text("reference", 128, "Number of the booking at the bank or platform, as published.")),
+	}
+}
+
+var _ = define[DonationReceived](familyCharity, Type{
+	Name: "charity.donation.received.v1", TitleEN: "Donation received", TitleZH: "接受捐赠",
+	Meaning:     "A charity received money (amount and currency) or goods, never both in one event.",
+	LegalSource: "慈善法 (2023) art 38 (receipt with donor, kind, quantity, organisation, date), art 72, 73, 79",
+	Rules:       moneyOrGoods,
+	Fields:      donationFields("Number of the donation, unique at the charity.", "Day it was received or, where only that is published, disclosed."),
 })
+
+var _ = define[DonationReturned](familyCharity, Type{
+	Name: "charity.donation.returned.v1", TitleEN: "Donation returned", TitleZH: "退还捐赠",
+	Meaning:     "A charity gave a donation back, whole or in part: what was received stays said, and totals show received, returned and what is left.",
+	LegalSource: "慈善法 (2023) art 41 (what was promised and not given), 79; audit finding F28 (收支不平)",
+	Rules:       moneyOrGoods,
+	Fields:      donationFields("Number of the donation that goes back or, where none is named, of the return.", "Day it went back or, where only that is published, disclosed."),
+})
+
+func spendingFields(number, recipient, dated string) []Field {
+	return []Field{
+		slug("spending", number),
+		org("organisation", "Charity that spent it."),
+		opt(slug("campaign", "Campaign it belongs to.")),
+		opt(slug("fund", "Fund it comes from.")),
+		shown(`"采购防护物资"`, text("purpose", 300, "What for.")),
+		opt(org("recipient", recipient)),
+		payment("amount", "Sum, minor units."),
+		currency(),
+		date("date", dated),
+		opt(slug("account", "Masked name of the account.")),
+		opt(text("reference", 128, "Number of the booking at the bank, as published.")),
+	}
+}
 
 var _ = define[DonationSpent](familyCharity, Type{
 	Name: "charity.donation.spent.v1", TitleEN: "Donated money spent", TitleZH: "捐赠资金使用",
 	Meaning:     "A charity paid donated money out for its purpose.",
 	LegalSource: "慈善法 (2023) art 56, 61, 79; 民发〔2026〕12号 art 12 (counts when it reaches the final beneficiary)",
-	Fields: []Field{
-		slug("spending", "Number of the payment, unique at the charity."),
-		org("organisation", "Charity that spent it."),
-		opt(slug("campaign", "Campaign it belongs to.")),
-		opt(slug("fund", "Fund it comes from.")),
-		shown(`"采购防护物资"`, text("purpose", 300, "What for.")),
-		opt(org("recipient", "Organisation that received it.")),
-		payment("amount", "Sum, minor units."),
-		currency(),
-		date("date", "Day it left."),
-		opt(slug("account", "Masked name of the account it left.")),
-	},
+	Fields:      spendingFields("Number of the payment, unique at the charity.", "Organisation that received it.", "Day it left."),
+})
+
+var _ = define[SpendingRefunded](familyCharity, Type{
+	Name: "charity.spending.refunded.v1", TitleEN: "Spending refunded", TitleZH: "支出退回",
+	Meaning:     "Money that a charity had spent came back: the bank returned it, or the seller refunded it.",
+	LegalSource: "慈善法 (2023) art 56, 79; audit findings F27 (银行退票未处理), F28 (收支不平)",
+	Fields:      spendingFields("Number of the payment that comes back or, where none is named, of the refund.", "Organisation it comes back from.", "Day it came back."),
 })
 
 var _ = define[GoodsIssued](familyCharity, Type{
@@ -256,7 +289,7 @@ var _ = define[BalanceStated](familyCharity, Type{
 		currency(),
 		signed("balance", "Balance, minor units."),
 		date("statedAt", "Day of the balance."),
-		opt(integer("sequence", 0, 1_000_000_000, "Row of the statement; later rows have larger numbers.")),
+		opt(integer("sequence", 0, 1_000_000_000, "Row of the statement, numbered on or from 1 in each day; later rows of a day have larger numbers.")),
 		opt(amount("credit", "Moved in by this row, minor units.")),
 		opt(amount("debit", "Moved out by this row, minor units.")),
 	},

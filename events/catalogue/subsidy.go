@@ -69,6 +69,10 @@ type SubsidyPaid struct {
 	Common
 }
 
+// SubsidyCancelled says that the payer took a payment back: its members are
+// those of the payment, its amount is what was taken back.
+type SubsidyCancelled SubsidyPaid
+
 // SubsidyReturned says that money of an earlier payment came back.
 type SubsidyReturned struct {
 	Fund     string       `json:"fund"`
@@ -182,13 +186,9 @@ var _ = define[SubsidyTerminated](familySubsidy, Type{
 	},
 })
 
-var _ = define[SubsidyPaid](familySubsidy, Type{
-	Name: "subsidy.paid.v1", TitleEN: "Subsidy paid", TitleZH: "补贴发放",
-	Meaning:     "Money left the payer for one person (beneficiary, a token) or one firm or organisation (recipient), for one month of one kind.",
-	LegalSource: "民发〔2021〕57号 art 21, 25 (paid from the month after the decision, monthly, by bank); audit findings F01, F05, F11, F19, F21",
-	Rules:       []Rule{payee},
-	Fields: []Field{
-		slug("payment", "Number of the payment, unique at the payer."),
+func paidFields(number string, sum Field, dated string) []Field {
+	return []Field{
+		slug("payment", number),
 		slug("fund", "Fund it is paid from."),
 		org("payer", "Who pays."),
 		shown(`"`+sampleToken+`"`, opt(token("beneficiary", tokenDoc))),
@@ -196,16 +196,34 @@ var _ = define[SubsidyPaid](familySubsidy, Type{
 		slug("kind", kindDoc),
 		opt(slug("tier", tierDoc)),
 		month("period", "Month it is paid for."),
-		signed("amount", "Sum, minor units; negative: a reversal by the payer."),
+		sum,
 		currency(),
-		date("date", "Day of the payment."),
+		date("date", dated),
 		opt(token("household", "Token of the household.")),
 		opt(slug("account", "Masked or keyed name of the account that was paid.")),
 		opt(slug("address", "Keyed name of the recipient's address.")),
 		opt(text("place", 100, "Place of the recipient as published.")),
 		opt(integer("jobs", 0, 10_000_000, "Jobs that the recipient stated.")),
 		opt(text("industry", 100, "Industry of the recipient as published.")),
-	},
+	}
+}
+
+var _ = define[SubsidyPaid](familySubsidy, Type{
+	Name: "subsidy.paid.v1", TitleEN: "Subsidy paid", TitleZH: "补贴发放",
+	Meaning:     "Money left the payer for one person (beneficiary, a token) or one firm or organisation (recipient), for one month of one kind.",
+	LegalSource: "民发〔2021〕57号 art 21, 25 (paid from the month after the decision, monthly, by bank); audit findings F01, F05, F11, F19, F21",
+	Rules:       []Rule{payee},
+	Fields: paidFields("Number of the payment, unique at the payer.",
+		signed("amount", "Sum, minor units; negative: a reversal by the payer, which subsidy.cancelled says better."), "Day of the payment."),
+})
+
+var _ = define[SubsidyCancelled](familySubsidy, Type{
+	Name: "subsidy.cancelled.v1", TitleEN: "Subsidy payment cancelled", TitleZH: "补贴发放撤销",
+	Meaning:     "The payer took a payment back before it counted with anybody: a wrong or doubled payment, an award that was withdrawn. Money that the recipient had and gave back is subsidy.returned.",
+	LegalSource: "audit findings F19 (重复发放), F28 (收支不平)",
+	Rules:       []Rule{payee},
+	Fields: paidFields("Number of the payment that is cancelled or, where none is named, of the cancellation.",
+		payment("amount", "Sum taken back, minor units."), "Day of the cancellation."),
 })
 
 var _ = define[SubsidyReturned](familySubsidy, Type{

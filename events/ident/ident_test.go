@@ -340,3 +340,24 @@ func TestIsURI(t *testing.T) {
 		}
 	}
 }
+
+func TestPersonalIn(t *testing.T) {
+	for text, want := range map[string]bool{
+		"11010519491231002X":                true,
+		"110105 19491231 002x":              true,
+		"张三11010519491231002X":              true,
+		"张三(１３８００００００００), 李四":               true,
+		"name:张三 13800000000":               true,
+		"a13800000000":                      false,
+		"12100000401359321Q":                false,
+		"示例 12100000401359321Q 13":          false,
+		"2026014 2026-07-31":                false,
+		"":                                  false,
+		"st1.1.abcdefghijklmnopqrstuvwxya":  false,
+		"0a13800000000b1101051949123100200": false,
+	} {
+		if got := PersonalIn(text); got != want {
+			t.Errorf("%q: %t", text, got)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package ident
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -83,6 +84,15 @@ func Personal(s []byte) PersonalKind {
 		return Mobile
 	}
 	return NotPersonal
+}
+
+// PersonalIn reports whether text is, or holds between others, a word that is an
+// identity or a mobile number.
+func PersonalIn(text string) bool {
+	words := strings.FieldsFunc(text, func(r rune) bool {
+		return unicode.Is(unicode.Han, r) || !unicode.IsLetter(r) && !unicode.IsDigit(r)
+	})
+	return slices.ContainsFunc(append(words, text), func(s string) bool { return Personal([]byte(s)) != NotPersonal })
 }
 
 // ValidResidentID reports whether id, once normalised, is an 18-digit resident

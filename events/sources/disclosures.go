@@ -31,26 +31,26 @@ var disclosuresSource = &Source{
 // named official_…) are not the charity's word and are left to be computed.
 func sayDisclosure(sp *speaker, row *record) ([]said, error) {
 	date := row.number("date")
+	id := "daily-" + date + "-" + sp.identify(row, "disclosure", sp.Campaign)[:8] // once for a charity, campaign and day
 	d := catalogue.DisclosurePublished{
 		Disclosure: "daily-" + date, Organisation: sp.Organisation, Campaign: sp.Campaign, Kind: "emergency-daily",
 		From: date, To: date, PublishedOn: date,
 	}
-	d.Provenance = provenance(row, sp, "", "")
 	dollars := d
 	if err := announcedSums(row, &d); err != nil {
 		return nil, err
 	}
 	var err error
-	if d.ReceivedCount, err = wholeNumber(row, "official_day_count"); err != nil {
+	if d.ReceivedCount, err = row.wholeNumber("official_day_count"); err != nil {
 		return nil, err
 	}
-	all := []said{{id: d.Disclosure, typ: "charity.disclosure.published.v1", date: date, subject: sp.Organisation.Key(), data: d}}
+	all := []said{{id: id, typ: "charity.disclosure.published.v1", date: date, subject: sp.Organisation.Key(), data: d}}
 	if dollars.CumulativeReceived, err = row.optionalAmount("official_cum_usd", "USD"); err != nil || dollars.CumulativeReceived == nil {
 		return all, err
 	}
 	dollars.Disclosure, dollars.Currency = "daily-"+date+"-usd", "USD"
 	return append(all, said{
-		id: dollars.Disclosure, typ: "charity.disclosure.published.v1", date: date, subject: sp.Organisation.Key(), data: dollars,
+		id: id + "-usd", typ: "charity.disclosure.published.v1", date: date, subject: sp.Organisation.Key(), data: dollars,
 	}), nil
 }
 
@@ -68,7 +68,7 @@ func announcedSums(row *record, d *catalogue.DisclosurePublished) error {
 		{"official_cum_paid_out", &d.CumulativeSpent},
 	} {
 		amount, err := row.optionalAmount(sum.column, "CNY")
-		if err != nil && finerThanFen(row.number(sum.column)) {
+		if err != nil && finerThanFen(row, sum.column) {
 			notes = append(notes, sum.column+" "+row.text(sum.column)+" CNY as stated: no whole number of fen")
 			continue
 		}
@@ -84,23 +84,11 @@ func announcedSums(row *record, d *catalogue.DisclosurePublished) error {
 }
 
 // finerThanFen reports a decimal number with three or four decimals.
-func finerThanFen(text string) bool {
-	_, err := money.ParseScaled(text, 2)
+func finerThanFen(row *record, column string) bool {
+	_, err := row.opts.scaled(row.text(column), 2)
 	if !errors.Is(err, money.ErrDecimal) {
 		return false
 	}
-	_, err = money.ParseScaled(text, 4)
+	_, err = row.opts.scaled(row.text(column), 4)
 	return err == nil
-}
-
-func wholeNumber(row *record, column string) (*int64, error) {
-	text := row.number(column)
-	if text == "" {
-		return nil, nil
-	}
-	n, err := money.ParseScaled(text, 0)
-	if err != nil {
-		return nil, badCell(column, text, "is not a whole number")
-	}
-	return &n, nil
 }

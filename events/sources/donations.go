@@ -1,6 +1,8 @@
 package sources
 
 import (
+	"strconv"
+	"strings"
 	"time"
 
 	"civicledger/events/catalogue"
@@ -22,7 +24,7 @@ const wuhanDivision = "420100"
 var donationsSource = &Source{
 	Kind:    "donations",
 	Title:   "money donations that a charity disclosed row by row (Wuhan Red Cross, 2020)",
-	Types:   []string{"charity.donation.received.v1"},
+	Types:   []string{"charity.donation.received.v1", "charity.donation.returned.v1"},
 	Example: "donations donations.csv.gz --out donations.jsonl",
 	zone:    zoneChina,
 	defaults: Options{
@@ -36,8 +38,9 @@ var donationsSource = &Source{
 	}),
 }
 
+// sayDonation says a gift, or with a negative amount a gift given back.
 func sayDonation(sp *speaker, row *record) ([]said, error) {
-	id, date, currency := row.text("row_id"), row.number("disclosed_date"), row.text("currency")
+	date, currency := row.number("disclosed_date"), row.text("currency")
 	amount, err := row.amount("amount", currency)
 	if err != nil {
 		return nil, err
@@ -46,19 +49,41 @@ func sayDonation(sp *speaker, row *record) ([]said, error) {
 	if err != nil {
 		return nil, err
 	}
+	reference, err := row.reference("txn_no_or_time")
+	if err != nil {
+		return nil, err
+	}
+	dateText := ""
+	if isClock(reference) {
+		reference, dateText = "", date+" "+reference
+	}
+	common := catalogue.Common{Note: note, Provenance: provenance(row, "file_id", "seq")}
+	id := sp.identify(row, "donation", date, dateText, row.text("channel"), reference, donor.Kind, donorName(donor),
+		strconv.FormatInt(amount, 10), currency, note, common.Provenance)
 	d := catalogue.DonationReceived{
-		Donation: id, Organisation: sp.Organisation, Campaign: sp.Campaign, Fund: sp.Fund,
-		Donor: donor, Amount: &amount, Currency: currency,
-		Date: date, Channel: row.text("channel"),
+		Donation: id, Organisation: sp.Organisation, Campaign: sp.Campaign, Fund: sp.Fund, Donor: donor,
+		Amount: &amount, Currency: currency, Date: date, DateText: dateText, Channel: row.text("channel"), Reference: reference, Common: common,
 	}
-	d.Note = note
-	d.Provenance = provenance(row, sp, "file_id", "seq")
-	if reference := row.text("txn_no_or_time"); isClock(reference) {
-		d.DateText = date + " " + reference
-	} else {
-		d.Reference = reference
+	one := said{id: id, date: date, column: "disclosed_date", subject: donorKey(donor)}
+	one.typ, one.data = gift(d)
+	return []said{one}, nil
+}
+
+// gift is a donation, or with a negative sum one that was given back.
+func gift(d catalogue.DonationReceived) (typ string, data any) {
+	if *d.Amount >= 0 {
+		return "charity.donation.received.v1", d
 	}
-	return []said{{id: id, typ: "charity.donation.received.v1", date: date, subject: donorKey(donor), data: d}}, nil
+	back := -*d.Amount
+	d.Amount = &back
+	return "charity.donation.returned.v1", catalogue.DonationReturned(d)
+}
+
+func donorName(d catalogue.Donor) string {
+	if d.Organisation != nil {
+		return d.Organisation.Name
+	}
+	return d.Token
 }
 
 func donorKey(d catalogue.Donor) string {
@@ -73,17 +98,15 @@ func isClock(s string) bool {
 	return err == nil
 }
 
-// provenance names the file, and the publisher's own file and row where there
-// are such columns.
-func provenance(row *record, sp *speaker, file, number string) string {
-	text := sp.Name
-	if own := row.text(file); own != "" {
-		text += " " + own
-	}
+// provenance names the publisher's own file and row, where there are such
+// columns. The name of the file that is read is not in it: the same rows under
+// another name are the same facts.
+func provenance(row *record, file, number string) string {
+	text := row.text(file)
 	if n := row.text(number); n != "" {
 		text += " row " + n
 	}
-	return clipTo(text, 200)
+	return clipTo(strings.TrimSpace(text), 200)
 }
 
 func clipTo(s string, limit int) string {

@@ -1,18 +1,19 @@
 package sources
 
 import (
+	"cmp"
 	"context"
+	"encoding/hex"
 	"fmt"
 	"iter"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
-	"golang.org/x/text/unicode/norm"
+	"github.com/go-json-experiment/json"
 
 	"civicledger/events/catalogue"
-	"civicledger/events/ident"
 	"civicledger/events/money"
 )
 
@@ -32,6 +33,7 @@ const publisherSite = "https://www.cwl.gov.cn"
 type draw struct {
 	id      string
 	settled catalogue.DrawSettled
+	stands  string // id of the event that says it: id, or that of the last correction
 }
 
 func readDraws(ctx context.Context, in *input, sp *speaker) iter.Seq2[Row, error] {
@@ -73,7 +75,7 @@ func (sp *speaker) sayNotice(n *notice, seen map[string]int, earlier map[string]
 	seen[d.id] = n.at
 	all := []said{d.said("")}
 	if before, ok := earlier[d.id]; ok {
-		all = d.since(before, sp.Name)
+		all = d.since(&before)
 	}
 	row.Events, err = sp.lines(all)
 	return row, err
@@ -98,7 +100,7 @@ func (sp *speaker) earlierDraws() (map[string]draw, error) {
 				continue // it was refused then, so nothing of it was said
 			}
 			if before, ok := known[d.id]; ok {
-				d.settled = merged(before.settled, d.settled)
+				d.since(&before)
 			}
 			known[d.id] = d
 		}
@@ -111,33 +113,48 @@ func (d *draw) said(corrects string) said {
 }
 
 // since is what d says beyond the earlier notice: nothing, a supplement, or a
-// correction where both state the same thing differently.
-func (d *draw) since(before draw, file string) []said {
+// correction where both state the same thing differently. From then on d holds
+// all that is known of the draw, and which event says it. The id of a
+// correction is made of what it replaces and of what it says, so that a third
+// figure is another event than the second.
+func (d *draw) since(before *draw) []said {
 	added, names, differs := beyond(before.settled.DrawFigures, d.settled.DrawFigures)
-	if differs || !sameNumbers(before.settled, d.settled) {
-		corrected := draw{id: d.id, settled: merged(before.settled, d.settled)}
-		one := corrected.said(d.id)
-		one.id = d.id + "-corrected-" + plainName(file)
+	differs = differs || !sameNumbers(before.settled, d.settled)
+	supplement := catalogue.DrawSupplemented{Game: d.settled.Game, Draw: d.settled.Draw, DrawFigures: added, Common: d.settled.Common}
+	d.settled, d.stands = merged(before.settled, d.settled), before.stands
+	switch {
+	case differs:
+		one := d.said(before.stands)
+		figures, _ := json.Marshal(d.settled.DrawFigures, json.Deterministic(true)) // numbers and texts: it cannot fail
+		key := fingerprint(before.stands, d.settled.DrawnOn, fmt.Sprint(d.settled.Numbers), string(figures))
+		one.id = d.id + "-corrected-" + hex.EncodeToString(key[:8])
+		d.stands = one.id
 		return []said{one}
-	}
-	if len(names) == 0 {
+	case len(names) == 0:
 		return nil
 	}
-	supplement := catalogue.DrawSupplemented{Game: d.settled.Game, Draw: d.settled.Draw, DrawFigures: added, Common: d.settled.Common}
 	return []said{{
 		id: d.id + "-supplement-" + strings.Join(names, "-"), typ: "lottery.draw.supplemented.v1",
 		date: d.settled.DrawnOn, subject: d.id, data: supplement,
 	}}
 }
 
-// plainName is a file name as part of an id: printable ASCII without spaces.
-func plainName(file string) string {
-	return notPlain.ReplaceAllString(strings.TrimSuffix(path.Base(file), ".json"), "_")
+// game is what may be drawn: so many different numbers up to a highest one
+// (digits of 3D from 0, and again), and so many special numbers.
+type game struct {
+	key                string
+	numbers, specials  int
+	low, high, highest int64
+	digits             bool
 }
 
-var notPlain = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
-
-var games = map[string]string{"双色球": "ssq", "3D": "3d", "福彩3D": "3d", "快乐8": "kl8", "七乐彩": "qlc"}
+var games = map[string]game{
+	"双色球":  {key: "ssq", numbers: 6, low: 1, high: 33, specials: 1, highest: 16},
+	"3D":   {key: "3d", numbers: 3, high: 9, digits: true},
+	"福彩3D": {key: "3d", numbers: 3, high: 9, digits: true},
+	"快乐8":  {key: "kl8", numbers: 20, low: 1, high: 80},
+	"七乐彩":  {key: "qlc", numbers: 7, low: 1, high: 30, specials: 1, highest: 30},
+}
 
 // understood members are read; the ones below are left out: the week repeats
 // the date, the video shows the draw.
@@ -154,23 +171,75 @@ func (sp *speaker) parseDraw(n *notice) (d draw, err error) {
 	if !ok {
 		return d, badCell("name", n.members["name"], "is no game this kind knows: 双色球, 3D, 快乐8, 七乐彩")
 	}
-	code := n.members["code"]
-	date, _, _ := strings.Cut(n.members["date"], "(")
-	s := catalogue.DrawSettled{Game: game, Draw: code, DrawnOn: date}
-	if !ident.IsDate([]byte(date)) {
-		return d, badCell("date", n.members["date"], "does not begin with a day such as 2026-01-29")
+	s := catalogue.DrawSettled{Game: game.key, Draw: n.members["code"]}
+	if s.DrawnOn, err = drawnOn(n); err != nil {
+		return d, err
 	}
 	if s.Numbers, err = numbersOf(n); err != nil {
 		return d, err
 	}
-	if s.DrawFigures, err = figuresOf(n, game); err != nil {
+	if err := game.admits(n, s.Numbers); err != nil {
 		return d, err
 	}
-	s.Note = unread(n, game)
+	if s.DrawFigures, err = sp.figuresOf(n, game.key); err != nil {
+		return d, err
+	}
+	s.Note = unread(n, game.key)
 	if link := n.members["detailsLink"]; strings.HasPrefix(link, "/") {
 		s.Evidence = publisherSite + link
 	}
-	return draw{id: game + "-" + code, settled: s}, nil
+	id := game.key + "-" + s.Draw
+	return draw{id: id, settled: s, stands: id}, nil
+}
+
+// drawnOn is the day of a notice: its weekday and the year in the number of
+// the draw, which is 2026013 and never 26013, must be those of the day.
+func drawnOn(n *notice) (string, error) {
+	date, rest, _ := strings.Cut(narrow(n.members["date"]), "(")
+	day, err := time.Parse("2006-01-02", strings.TrimSpace(date))
+	if err != nil {
+		return "", badCell("date", n.members["date"], "does not begin with a day such as 2026-01-29")
+	}
+	date = day.Format("2006-01-02")
+	if weekday := []string{"日", "一", "二", "三", "四", "五", "六"}[day.Weekday()]; rest != "" && rest != weekday+")" {
+		return "", badCell("date", n.members["date"], "is a day of the week that %s is not: it is %s", date, weekday)
+	}
+	if code := n.members["code"]; !drawNumber.MatchString(code) || code[:4] != date[:4] {
+		return "", badCell("code", code, "is no draw of the day %s: a number such as %s013 is needed", date, date[:4])
+	}
+	return date, nil
+}
+
+var drawNumber = regexp.MustCompile(`^[0-9]{4}(00[1-9]|0[1-9][0-9]|[12][0-9]{2}|3[0-5][0-9]|36[0-6])$`)
+
+// admits refuses numbers that cannot be drawn in the game.
+func (g *game) admits(n *notice, drawn catalogue.Numbers) error {
+	check := func(member string, numbers []int64, count int, low, high int64) error {
+		if len(numbers) != count {
+			return badCell(member, n.members[member], "is %d numbers where %d are drawn", len(numbers), count)
+		}
+		for i, one := range numbers {
+			if one < low || one > high {
+				return badCell(member, n.members[member], "has a number outside %d to %d", low, high)
+			}
+			if !g.digits && slices.Contains(numbers[:i], one) {
+				return badCell(member, n.members[member], "has the number %d twice", one)
+			}
+		}
+		return nil
+	}
+	bonus := min(len(drawn.BonusBlue), g.specials)
+	if err := cmp.Or(
+		check("red", drawn.Red, g.numbers, g.low, g.high),
+		check("blue", drawn.Blue, g.specials, 1, g.highest),
+		check("blue2", drawn.BonusBlue, bonus, 1, g.highest),
+	); err != nil {
+		return err
+	}
+	if len(drawn.Order) > 0 && !slices.Equal(slices.Sorted(slices.Values(drawn.Order)), slices.Sorted(slices.Values(drawn.Red))) {
+		return badCell("kjhyjsx", n.members["kjhyjsx"], "is not the order of the numbers drawn")
+	}
+	return nil
 }
 
 func numbersOf(n *notice) (numbers catalogue.Numbers, err error) {
@@ -178,7 +247,7 @@ func numbersOf(n *notice) (numbers catalogue.Numbers, err error) {
 		name string
 		into *[]int64
 	}{{"red", &numbers.Red}, {"blue", &numbers.Blue}, {"blue2", &numbers.BonusBlue}, {"kjhyjsx", &numbers.Order}} {
-		text := norm.NFKC.String(n.members[part.name])
+		text := narrow(n.members[part.name])
 		if text == "" {
 			continue
 		}
@@ -189,9 +258,6 @@ func numbersOf(n *notice) (numbers catalogue.Numbers, err error) {
 			}
 			*part.into = append(*part.into, number)
 		}
-	}
-	if len(numbers.Red) == 0 {
-		return numbers, badCell("red", "", "is empty: a notice without numbers is no draw yet")
 	}
 	return numbers, nil
 }

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/text/unicode/norm"
-
 	"civicledger/events/catalogue"
 	"civicledger/events/money"
 )
@@ -19,52 +17,52 @@ const luckyTier = 7
 // luckyBlueTier is the tier that the second blue number of 2014/15 paid.
 const luckyBlueTier = 2
 
-func figuresOf(n *notice, game string) (f catalogue.DrawFigures, err error) {
+func (sp *speaker) figuresOf(n *notice, game string) (f catalogue.DrawFigures, err error) {
 	f.Currency = "CNY"
-	if f.Sales, err = yuan(n, "sales"); err != nil {
+	if f.Sales, err = sp.yuan(n, "sales"); err != nil {
 		return f, err
 	}
-	if f.Pool, err = yuan(n, "poolmoney"); err != nil {
+	if f.Pool, err = sp.yuan(n, "poolmoney"); err != nil {
 		return f, err
 	}
 	if game != "3d" {
-		if f.Prizes, err = prizesOf(n); err != nil {
+		if f.Prizes, err = sp.prizesOf(n); err != nil {
 			return f, err
 		}
 	}
-	if f.BonusPrizes, err = bonusPrizes(n); err != nil {
+	if f.BonusPrizes, err = sp.bonusPrizes(n); err != nil {
 		return f, err
 	}
-	if f.Promotion, err = promotion(n); err != nil {
+	if f.Promotion, err = sp.promotion(n); err != nil {
 		return f, err
 	}
 	f.Winners = n.members["content"]
 	f.Message = message(n)
-	f.Injected, f.InjectedFrom, err = injection(n.members["msg"])
+	f.Injected, f.InjectedFrom, err = sp.injection(n.members["msg"])
 	return f, err
 }
 
 // yuan reads a sum in yuan; nil where it is not published yet.
-func yuan(n *notice, member string) (*int64, error) {
+func (sp *speaker) yuan(n *notice, member string) (*int64, error) {
 	text := n.members[member]
 	if text == "" {
 		return nil, nil
 	}
-	sum, err := money.ParseDecimal(norm.NFKC.String(text), "CNY")
+	sum, err := sp.sum(text, "CNY")
 	if err != nil {
 		return nil, badCell(member, text, "%v: a sum in yuan is needed", err)
 	}
-	return &sum.Amount, nil
+	return &sum, nil
 }
 
-func prizesOf(n *notice) ([]catalogue.Prize, error) {
+func (sp *speaker) prizesOf(n *notice) ([]catalogue.Prize, error) {
 	var prizes []catalogue.Prize
 	for _, t := range n.tiers {
-		number, err := money.ParseScaled(t.number, 0)
+		number, err := sp.scaled(t.number, 0)
 		if err != nil {
 			return nil, badCell("type", t.number, "is no number of a tier")
 		}
-		prize, err := prizeOf(number, "typenum", t.winners, "typemoney", t.amount)
+		prize, err := sp.prizeOf(number, "typenum", t.winners, "typemoney", t.amount)
 		if err != nil {
 			return nil, err
 		}
@@ -73,7 +71,7 @@ func prizesOf(n *notice) ([]catalogue.Prize, error) {
 	if n.members["fyjCount"] == "" && n.members["fyjMoney"] == "" {
 		return prizes, nil
 	}
-	lucky, err := prizeOf(luckyTier, "fyjCount", n.members["fyjCount"], "fyjMoney", n.members["fyjMoney"])
+	lucky, err := sp.prizeOf(luckyTier, "fyjCount", n.members["fyjCount"], "fyjMoney", n.members["fyjMoney"])
 	if err != nil {
 		return nil, err
 	}
@@ -83,31 +81,31 @@ func prizesOf(n *notice) ([]catalogue.Prize, error) {
 	return append(prizes, lucky), nil
 }
 
-func bonusPrizes(n *notice) ([]catalogue.Prize, error) {
+func (sp *speaker) bonusPrizes(n *notice) ([]catalogue.Prize, error) {
 	if n.members["z2add"] == "" && n.members["m2add"] == "" {
 		return nil, nil
 	}
-	prize, err := prizeOf(luckyBlueTier, "z2add", n.members["z2add"], "m2add", n.members["m2add"])
+	prize, err := sp.prizeOf(luckyBlueTier, "z2add", n.members["z2add"], "m2add", n.members["m2add"])
 	return []catalogue.Prize{prize}, err
 }
 
 // perBet is a prize with or without its promotion: 8333333（含加奖3333333）.
 var perBet = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?)(?:\(含[加派]奖([0-9]+(?:\.[0-9]+)?)\))?$`)
 
-func prizeOf(tier int64, winnersName, winners, amountName, amount string) (p catalogue.Prize, err error) {
+func (sp *speaker) prizeOf(tier int64, winnersName, winners, amountName, amount string) (p catalogue.Prize, err error) {
 	p.Tier = tier
-	if p.Winners, err = money.ParseScaled(norm.NFKC.String(winners), 0); err != nil {
+	if p.Winners, err = sp.scaled(winners, 0); err != nil {
 		return p, badCell(winnersName, winners, "is not a number of bets")
 	}
-	match := perBet.FindStringSubmatch(norm.NFKC.String(amount))
+	match := perBet.FindStringSubmatch(narrow(amount))
 	if match == nil {
 		return p, badCell(amountName, amount, "is not a prize in yuan, such as 5000000 or 8333333（含加奖3333333）")
 	}
-	if p.Each, err = money.ParseScaled(match[1], 2); err != nil {
+	if p.Each, err = sp.scaled(match[1], 2); err != nil {
 		return p, badCell(amountName, amount, "%v", err)
 	}
 	if match[2] != "" {
-		added, err := money.ParseScaled(match[2], 2)
+		added, err := sp.scaled(match[2], 2)
 		if err != nil {
 			return p, badCell(amountName, amount, "%v", err)
 		}
@@ -118,12 +116,12 @@ func prizeOf(tier int64, winnersName, winners, amountName, amount string) (p cat
 
 // promotion is what the notice says was added in this draw, first prizes and
 // lucky blue number together.
-func promotion(n *notice) (*int64, error) {
-	first, err := yuan(n, "addmoney")
+func (sp *speaker) promotion(n *notice) (*int64, error) {
+	first, err := sp.yuan(n, "addmoney")
 	if err != nil {
 		return nil, err
 	}
-	second, err := yuan(n, "addmoney2")
+	second, err := sp.yuan(n, "addmoney2")
 	if err != nil || second == nil {
 		return first, err
 	}
@@ -149,12 +147,12 @@ func message(n *notice) string {
 // 从双色球调节基金拨出12541580元，注入第2013002期奖池…
 var injected = regexp.MustCompile(`从([^，。:：]{1,40}?)拨出([0-9]+(?:\.[0-9]+)?)元`)
 
-func injection(text string) (*int64, string, error) {
+func (sp *speaker) injection(text string) (*int64, string, error) {
 	match := injected.FindStringSubmatch(text)
 	if match == nil {
 		return nil, "", nil
 	}
-	sum, err := money.ParseScaled(match[2], 2)
+	sum, err := sp.scaled(match[2], 2)
 	if err != nil {
 		return nil, "", badCell("msg", match[0], "%v", err)
 	}

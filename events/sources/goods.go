@@ -1,12 +1,12 @@
 package sources
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 
 	"civicledger/events/catalogue"
 	"civicledger/events/ident"
-	"civicledger/events/money"
 )
 
 var goodsSource = &Source{
@@ -26,7 +26,6 @@ var goodsSource = &Source{
 }
 
 func sayGoodsReceived(sp *speaker, row *record) ([]said, error) {
-	id := row.text("row_id")
 	goods, err := goodsOf(row)
 	if err != nil {
 		return nil, err
@@ -39,17 +38,17 @@ func sayGoodsReceived(sp *speaker, row *record) ([]said, error) {
 	if err != nil {
 		return nil, err
 	}
+	from := provenance(row, "sheet_period", "")
+	id := sp.identify(row, "goods-received", date, dateText, donor.Kind, donorName(donor), goodsText(goods[0]), note, from)
 	d := catalogue.DonationReceived{
 		Donation: id, Organisation: sp.Organisation, Campaign: sp.Campaign,
 		Donor: donor, Goods: goods, Date: date, DateText: dateText,
 	}
-	d.Note = note
-	d.Provenance = provenance(row, sp, "sheet_period", "")
+	d.Note, d.Provenance = note, from
 	return []said{{id: id, typ: "charity.donation.received.v1", date: date, subject: donorKey(donor), data: d}}, nil
 }
 
 func sayGoodsIssued(sp *speaker, row *record) ([]said, error) {
-	id := row.text("row_id")
 	goods, err := goodsOf(row)
 	if err != nil {
 		return nil, err
@@ -59,20 +58,25 @@ func sayGoodsIssued(sp *speaker, row *record) ([]said, error) {
 		return nil, err
 	}
 	d := catalogue.GoodsIssued{
-		Issue: id, Organisation: sp.Organisation, Campaign: sp.Campaign,
+		Organisation: sp.Organisation, Campaign: sp.Campaign,
 		Goods: goods, Date: date, DateText: dateText,
 	}
-	d.Provenance = provenance(row, sp, "sheet", "")
-	subject := ""
+	d.Provenance = provenance(row, "sheet", "")
+	subject, recipient := "", ""
 	if text := row.text("recipient"); text != "" {
 		if name, ok := publicBody(text); ok {
 			d.Recipient = &ident.OrgRef{Name: name}
-			subject = d.Recipient.Key()
+			subject, recipient = d.Recipient.Key(), name
 		} else {
 			d.Note = withheldNote
 		}
 	}
-	return []said{{id: id, typ: "charity.goods.issued.v1", date: date, subject: subject, data: d}}, nil
+	d.Issue = sp.identify(row, "goods-issued", date, dateText, recipient, goodsText(goods[0]), d.Note, d.Provenance)
+	return []said{{id: d.Issue, typ: "charity.goods.issued.v1", date: date, subject: subject, data: d}}, nil
+}
+
+func goodsText(g catalogue.Goods) string {
+	return fmt.Sprintf("%q %q %q %s %q", g.Item, g.Spec, g.Unit, optional(g.QuantityMilli), g.QuantityText)
 }
 
 // publicBody is organisationName with the short names by which a city's own
@@ -94,24 +98,25 @@ func goodsOf(row *record) ([]catalogue.Goods, error) {
 	if g.Item == "" {
 		return nil, badCell("item", "", "is empty: the row names no goods; complete it from the row above it, or leave it out")
 	}
-	if err := countGoods(&g, row.text("quantity"), row.number("quantity")); err != nil {
+	if err := countGoods(&g, row); err != nil {
 		return nil, err
 	}
 	return []catalogue.Goods{g}, nil
 }
 
-var quantity = regexp.MustCompile(`^([0-9]+(?:\.[0-9]{1,3})?)\s*(\D*)$`)
+var quantity = regexp.MustCompile(`^([0-9][0-9.,]*)\s*(\p{L}*)$`)
 
-func countGoods(g *catalogue.Goods, text, plain string) error {
+func countGoods(g *catalogue.Goods, row *record) error {
+	text := row.text("quantity")
 	if text == "" {
 		return nil
 	}
-	match := quantity.FindStringSubmatch(plain)
+	match := quantity.FindStringSubmatch(narrow(text))
 	if match == nil {
 		g.QuantityText = text
 		return nil
 	}
-	milli, err := money.ParseScaled(match[1], 3)
+	milli, err := row.opts.scaled(match[1], 3)
 	if err != nil {
 		return badCell("quantity", text, "%v", err)
 	}

@@ -1,9 +1,11 @@
 package sources
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -25,65 +27,74 @@ type tier struct {
 	winners, amount string
 }
 
-// maxNotices bounds one document; thirteen years of a daily game are 4,700.
-const maxNotices = 200_000
-
-// readNotices reads the answer of findDrawNotice: an object with a list named
-// result, or the bare list. Notices come back oldest first.
+// readNotices reads answers of findDrawNotice: objects with a list named
+// result, one behind the other where there are several pages, or the bare
+// list. All of the file is read; notices come back oldest first.
 func readNotices(in *input) ([]notice, error) {
 	fail := func(err error) ([]notice, error) { return nil, fmt.Errorf("read notices in %s: %w", in.name, err) }
-	in.left = maxRow * 256 // the document is held whole
-	dec := jsontext.NewDecoder(io.Reader(in), jsontext.AllowDuplicateNames(false))
-	if err := enterResult(dec); err != nil {
+	text, err := in.all()
+	if err != nil {
 		return fail(err)
 	}
+	dec := jsontext.NewDecoder(strings.NewReader(text), jsontext.AllowDuplicateNames(false))
 	var notices []notice
-	for dec.PeekKind() == '{' {
+	total, count, pages := 0, 0, 0 // what the answers state, and what there is
+	for ; ; pages++ {
 		value, err := dec.ReadValue()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return fail(fmt.Errorf("the file is cut off, or no answer of findDrawNotice: %w", err))
+		}
+		page, err := readAnswer(value)
 		if err != nil {
 			return fail(err)
 		}
-		if len(notices) == maxNotices {
-			return fail(fmt.Errorf("more than %d notices", maxNotices))
+		total, count = max(total, stated(page.Total)), max(count, stated(page.PageCount))
+		for _, one := range page.Result {
+			notices = append(notices, parseNotice(one, len(notices)+1))
 		}
-		notices = append(notices, parseNotice(value, len(notices)+1))
 	}
-	if end, err := dec.ReadToken(); err != nil {
-		return fail(err)
-	} else if end.Kind() != ']' {
-		return fail(fmt.Errorf("%s stands where a notice or the end of the list is expected", end.Kind()))
+	switch {
+	case pages == 0:
+		return fail(errors.New("the file is empty"))
+	case total > 0 && total != len(notices):
+		return fail(fmt.Errorf("the answer states a total of %d notices and the file has %d: fetch every page, and put them into one file", total, len(notices)))
+	case count > 0 && count != pages:
+		return fail(fmt.Errorf("the answer states %d pages and the file has %d: fetch every page, and put them into one file", count, pages))
 	}
 	slices.SortStableFunc(notices, func(a, b notice) int { return strings.Compare(a.order(), b.order()) })
 	return notices, nil
 }
 
-// enterResult reads up to and into the list of notices.
-func enterResult(dec *jsontext.Decoder) error {
-	first, err := dec.ReadToken()
-	if err != nil || first.Kind() == '[' {
-		return err
+// answer is one page. How many there are, publishers say under several names;
+// 0 is what they print where they do not count.
+type answer struct {
+	State     jsontext.Value   `json:"state"`
+	Message   jsontext.Value   `json:"message"`
+	Result    []jsontext.Value `json:"result"`
+	Total     jsontext.Value   `json:"total"`
+	PageCount jsontext.Value   `json:"pageCount"`
+}
+
+// stated is a count that an answer states; 0 where it does not, or prints 0.
+func stated(v jsontext.Value) int {
+	n, _ := strconv.Atoi(strings.Trim(string(v), `"`))
+	return n
+}
+
+func readAnswer(value jsontext.Value) (a answer, err error) {
+	if value.Kind() == '[' {
+		return a, json.Unmarshal(value, &a.Result)
 	}
-	if first.Kind() != '{' {
-		return fmt.Errorf("neither an object nor a list: is this an answer of findDrawNotice?")
+	if err := json.Unmarshal(value, &a); err != nil {
+		return a, fmt.Errorf("this is no answer of findDrawNotice: %w", err)
 	}
-	for dec.PeekKind() == '"' {
-		name, err := dec.ReadToken()
-		if err != nil {
-			return err
-		}
-		if name.String() != "result" {
-			if err := dec.SkipValue(); err != nil {
-				return err
-			}
-			continue
-		}
-		if dec.PeekKind() != '[' {
-			return fmt.Errorf("result is not a list: the publisher answered with an error?")
-		}
-		_, err = dec.ReadToken()
-		return err
+	if a.Result == nil || stated(a.State) != 0 {
+		return a, fmt.Errorf("there is no list named result, or an error beside it: the publisher answered with state %s, message %s: fetch it again", a.State, a.Message)
 	}
-	return fmt.Errorf("there is no list named result: is this an answer of findDrawNotice?")
+	return a, nil
 }
 
 // order puts notices in the order of their draws.

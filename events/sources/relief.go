@@ -1,6 +1,7 @@
 package sources
 
 import (
+	"strconv"
 	"strings"
 
 	"civicledger/events/catalogue"
@@ -10,7 +11,7 @@ import (
 var reliefSource = &Source{
 	Kind:    "relief-payments",
 	Title:   "payments of a relief programme to firms (US SBA 2020, Georgia: PPP and EIDL, told apart by the header)",
-	Types:   []string{"fund.opened.v1", "subsidy.paid.v1"},
+	Types:   []string{"fund.opened.v1", "subsidy.paid.v1", "subsidy.cancelled.v1"},
 	Example: "relief-payments ga_ppp.csv.gz --out ppp.jsonl",
 	zone:    zoneGeorgia,
 	defaults: Options{
@@ -32,38 +33,56 @@ var reliefSource = &Source{
 // caresAct is the day on which the law behind both programmes was signed.
 const caresAct = "2020-03-27"
 
-// sayRelief says one payment. Dates stand as stated: 1970-01-01 is what the
-// publisher printed for more than half of the awards, and a rule may say so.
+// sayRelief says one payment, or with a negative amount that one was
+// cancelled. Dates stand as stated: 1970-01-01 is what the publisher printed
+// for more than half of the awards, and a rule may say so.
 func sayRelief(programme string) func(sp *speaker, row *record) ([]said, error) {
 	return func(sp *speaker, row *record) ([]said, error) {
-		id, date := row.text("row_id"), row.number("date")
-		amount, err := row.amount("amount", "USD")
+		d, err := reliefPayment(row)
 		if err != nil {
 			return nil, err
 		}
-		month := ident.MonthOf(date)
-		if month == "" {
-			return nil, badCell("date", date, "is not a day of the calendar such as 2020-04-30")
-		}
-		d := catalogue.SubsidyPaid{
-			Payment: id, Fund: sp.Fund, Payer: sp.Organisation, Kind: programme, Period: month,
-			Amount: amount, Currency: "USD", Date: date,
-			Address: row.slug("address_key"), Place: placeOf(row), Industry: row.text("industry"),
-		}
-		if d.Jobs, err = wholeNumber(row, "jobs"); err != nil {
-			return nil, err
-		}
-		if fain := row.text("fain"); fain != "" {
-			d.Basis = "FAIN " + fain
-		}
-		d.Note = reliefNote(row)
-		d.Provenance = provenance(row, sp, "source_file", "")
+		d.Fund, d.Payer, d.Kind = sp.Fund, sp.Organisation, programme
 		subject, err := sp.recipient(row, &d)
 		if err != nil {
 			return nil, err
 		}
-		return []said{{id: id, typ: "subsidy.paid.v1", date: date, subject: subject, data: d}}, nil
+		recipient := d.Beneficiary
+		if d.Recipient != nil {
+			recipient = d.Recipient.Name
+		}
+		d.Payment = sp.identify(row, "payment", programme, d.Date, strconv.FormatInt(d.Amount, 10), recipient, d.Basis,
+			d.Address, d.Place, d.Industry, optional(d.Jobs), d.Note, d.Provenance)
+		one := said{id: d.Payment, typ: "subsidy.paid.v1", date: d.Date, subject: subject, data: d}
+		if d.Amount < 0 {
+			d.Amount = -d.Amount
+			one.typ, one.data = "subsidy.cancelled.v1", catalogue.SubsidyCancelled(d)
+		}
+		return []said{one}, nil
 	}
+}
+
+func reliefPayment(row *record) (d catalogue.SubsidyPaid, err error) {
+	d.Currency, d.Date = "USD", row.number("date")
+	if d.Amount, err = row.amount("amount", d.Currency); err != nil {
+		return d, err
+	}
+	if d.Period = ident.MonthOf(d.Date); d.Period == "" {
+		return d, badCell("date", d.Date, "is not a day of the calendar such as 2020-04-30")
+	}
+	if d.Jobs, err = row.wholeNumber("jobs"); err != nil {
+		return d, err
+	}
+	fain, err := row.reference("fain")
+	if err != nil {
+		return d, err
+	}
+	if fain != "" {
+		d.Basis = "FAIN " + fain
+	}
+	d.Address, d.Place, d.Industry = row.text("address_key"), placeOf(row), row.text("industry")
+	d.Note, d.Provenance = reliefNote(row), provenance(row, "source_file", "")
+	return d, nil
 }
 
 // recipient fills in who was paid. A pseudonym (R018920) stands for a firm

@@ -6,7 +6,6 @@ import (
 
 	"civicledger/events/catalogue"
 	"civicledger/events/ident"
-	"civicledger/events/money"
 )
 
 var sanctionsSource = &Source{
@@ -37,7 +36,7 @@ func saySanction(sp *speaker, row *record) ([]said, error) {
 		return nil, err
 	}
 	var all []said
-	if action := row.text("action"); action != "" {
+	if action := row.number("action"); action != "" {
 		penalty, err := s.penalty(row, action)
 		if err != nil {
 			return nil, err
@@ -58,7 +57,7 @@ func saySanction(sp *speaker, row *record) ([]said, error) {
 }
 
 func readSanction(sp *speaker, row *record) (s sanction, err error) {
-	s.id, s.cause = row.text("event_id"), row.text("cause")
+	s.cause = row.text("cause")
 	s.organisation = ident.OrgRef{Name: row.text("organisation")}
 	s.by = ident.OrgRef{Name: row.text("authority")}
 	if s.jurisdiction, err = sp.division("authority", s.by.Name); err != nil {
@@ -70,10 +69,11 @@ func readSanction(sp *speaker, row *record) (s sanction, err error) {
 	}
 	url, noURL := webAddress(row, "url")
 	s.common = catalogue.Common{
-		Note:       joined(row.text("note"), remark, noURL),
-		Evidence:   url,
-		Provenance: provenance(row, sp, "event_id", ""),
+		Note:     joined(row.text("note"), remark, noURL),
+		Evidence: url,
 	}
+	s.id = sp.identify(row, "sanction", s.organisation.Name, s.by.Name, s.date, narrow(row.text("action")), row.text("listing"), s.cause,
+		row.number("public_spending_ratio_pct"), s.common.Note, s.common.Evidence)
 	return s, nil
 }
 
@@ -116,7 +116,7 @@ func (s *sanction) said(suffix, typ string, data any) said {
 
 var (
 	suspended = regexp.MustCompile(`^(?:限期)?停止活动([0-9]{1,3})个月$`)
-	fined     = regexp.MustCompile(`^罚款([0-9]+(?:\.[0-9]+)?)(万?)元$`)
+	fined     = regexp.MustCompile(`^罚款([0-9][0-9.,]*)(万?)元$`)
 )
 
 var penaltyKinds = map[string]string{
@@ -136,7 +136,7 @@ func (s *sanction) penalty(row *record, action string) (said, error) {
 		DecidedOn: s.date, Cause: s.cause, Common: s.common,
 	}
 	if match := suspended.FindStringSubmatch(action); match != nil {
-		months, err := money.ParseScaled(match[1], 0)
+		months, err := row.opts.scaled(match[1], 0)
 		if err != nil {
 			return said{}, badCell("action", action, "%v", err)
 		}
@@ -147,7 +147,7 @@ func (s *sanction) penalty(row *record, action string) (said, error) {
 		if match[2] != "" {
 			scale = 6
 		}
-		fine, err := money.ParseScaled(match[1], scale)
+		fine, err := row.opts.scaled(match[1], scale)
 		if err != nil {
 			return said{}, badCell("action", action, "%v", err)
 		}
@@ -162,13 +162,13 @@ func (s *sanction) penalty(row *record, action string) (said, error) {
 }
 
 func ratioOf(row *record) (*int64, error) {
-	text := row.number("public_spending_ratio_pct")
+	text := row.text("public_spending_ratio_pct")
 	if text == "" {
 		return nil, nil
 	}
-	ratio, err := money.ParseScaled(text, 2)
+	ratio, err := row.opts.scaled(text, 2)
 	if err != nil {
-		return nil, badCell("public_spending_ratio_pct", text, "is not a percentage with at most two decimals")
+		return nil, badCell("public_spending_ratio_pct", text, "is not a percentage with at most two decimals: %v", err)
 	}
 	return &ratio, nil
 }

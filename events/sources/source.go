@@ -2,6 +2,7 @@ package sources
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"iter"
 	"slices"
@@ -17,14 +18,17 @@ const DefaultSourceURI = "urn:civicledger:import"
 // Options say what a file does not say about itself. Each has a default of the
 // kind, so that the public files read without any.
 type Options struct {
-	Name         string       // base name of the file; names rows, and accounts
+	Name         string       // base name of the file; names it in messages, and nothing else
 	SourceURI    string       // the agency's enrolled source; the kind is appended
 	Jurisdiction string       // of every row; default: the row's own, or the kind's
 	Fund         string       // fund that money is filed under; default: the kind's own, which is opened
 	Campaign     string       // campaign of donations, goods and disclosures
-	Account      string       // masked name of the account; default: from Name
+	Account      string       // masked name of the account; a bank statement needs it
 	Organisation ident.OrgRef // charity, payer or account holder
 	Encoding     string       // utf-8 (default), gbk or gb18030
+	Decimal      string       // how numbers are written: point (1,000.50), comma (1.000,50); default: digits and a point
+	Number       string       // column with the publisher's own number of a row; default: there is none
+	Now          time.Time    // events more than 24 hours ahead of it are refused, as the ledger would; zero: none are
 
 	// CityKey turns the publisher's pseudonyms of natural persons into subject
 	// tokens. Without it persons stay unnamed.
@@ -37,11 +41,12 @@ type Options struct {
 
 // Row is what became of one row of the file.
 type Row struct {
-	Line int // 1-based line of the file; for draw notices the position in the list
+	Line  int  // 1-based line of the file; for draw notices the position in the list
+	Blank bool // nothing stands on the line
 	// Preamble is true where Events belong to the whole file and to no row: the
 	// fund that its money is filed under.
 	Preamble bool
-	Events   [][]byte // event lines without LF; none only where Earlier said all of it
+	Events   [][]byte // event lines without LF; none only on a blank line, or where Earlier said all of it
 }
 
 // Source reads one kind of file. It is immutable and safe for concurrent use.
@@ -84,6 +89,9 @@ func Kinds() []*Source { return slices.Clone(all) }
 func (s *Source) Read(ctx context.Context, r io.Reader, opts Options) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
 		in, err := openInput(r, opts)
+		if _, ok := writings[opts.Decimal]; err == nil && opts.Decimal != "" && !ok {
+			err = fmt.Errorf("--decimal %q is not known: point or comma", opts.Decimal)
+		}
 		if err != nil {
 			yield(Row{}, err)
 			return

@@ -1,19 +1,16 @@
 package sources
 
 import (
-	"path"
-	"strings"
-
 	"civicledger/events/catalogue"
 	"civicledger/events/ident"
-	"civicledger/events/money"
 )
 
 var statementSource = &Source{
-	Kind:    "bank-statement",
-	Title:   "statement of a relief account: credits, debits and the balances it shows (Viet Nam Fatherland Front, 2024)",
-	Types:   []string{"fund.opened.v1", "charity.donation.received.v1", "charity.donation.spent.v1", "account.balance.stated.v1"},
-	Example: "bank-statement agribank.csv.gz --fund relief-2024 --out agribank.jsonl",
+	Kind:  "bank-statement",
+	Title: "statement of a relief account: credits, debits and the balances it shows (Viet Nam Fatherland Front, 2024)",
+	Types: []string{"fund.opened.v1", "charity.donation.received.v1", "charity.donation.returned.v1", "charity.donation.spent.v1",
+		"charity.spending.refunded.v1", "account.balance.stated.v1"},
+	Example: "bank-statement agribank.csv.gz --account agribank-1 --fund relief-2024 --out agribank.jsonl",
 	zone:    zoneVietnam,
 	defaults: Options{
 		Jurisdiction: "VN",
@@ -22,6 +19,7 @@ var statementSource = &Source{
 	read: readTables(table{
 		columns: []string{"row", "date", "debit_vnd", "credit_vnd", "balance_vnd"},
 		key:     "row",
+		account: true,
 		fund:    ownFund{"vn-mttq-relief-2024", "Cứu trợ 2024 (Mặt trận Tổ quốc Việt Nam)", statementCurrency, "2024-09-01"},
 		say:     sayStatementRow,
 	}),
@@ -31,31 +29,29 @@ const statementCurrency = "VND"
 
 // statementRow is one row and what it moved.
 type statementRow struct {
-	id, date, clock, reference string
-	sequence                   int64
-	credit, debit, balance     *int64
+	account, id, date, clock string
+	reference, note          string
+	sequence                 int64
+	credit, debit, balance   *int64
 }
 
 // sayStatementRow says up to three events: what came in, what went out, and
-// the balance that stands behind the row. Ids are the account and the row.
+// the balance that stands behind the row. A negative sum is money that went
+// the other way: a gift given back, spending that was refunded.
 func sayStatementRow(sp *speaker, row *record) ([]said, error) {
-	account, err := sp.account()
-	if err != nil {
-		return nil, err
-	}
-	r, err := readStatementRow(row, account)
+	r, err := readStatementRow(sp, row)
 	if err != nil {
 		return nil, err
 	}
 	var all []said
 	if r.credit != nil {
-		all = append(all, r.received(sp, account))
+		all = append(all, r.received(sp))
 	}
 	if r.debit != nil {
-		all = append(all, r.spent(sp, account))
+		all = append(all, r.spent(sp))
 	}
 	if r.balance != nil {
-		all = append(all, r.stated(sp, account))
+		all = append(all, r.stated(sp))
 	}
 	if len(all) == 0 {
 		return nil, badRow("the row has neither credit nor debit nor balance: complete it or leave it out")
@@ -63,26 +59,42 @@ func sayStatementRow(sp *speaker, row *record) ([]said, error) {
 	return all, nil
 }
 
-func readStatementRow(row *record, account string) (r statementRow, err error) {
-	r.id = account + "-" + row.text("row")
+func readStatementRow(sp *speaker, row *record) (r statementRow, err error) {
+	r.account = sp.Account
 	r.date, r.clock = row.number("date"), row.number("time")
-	if r.sequence, err = money.ParseScaled(row.number("row"), 0); err != nil {
-		return r, badCell("row", row.text("row"), "is not a row number")
+	sp.ofDay[r.date]++ // bad rows count, so that a mended file numbers the others as before
+	r.sequence = int64(sp.ofDay[r.date])
+	for _, column := range []string{"ref_no", "doc_no"} {
+		text, err := row.reference(column)
+		if err != nil {
+			return r, err
+		}
+		if r.reference == "" {
+			r.reference = text
+		} else if text != "" && text != r.reference {
+			r.note = column + " " + text
+		}
 	}
-	r.reference = row.slug("ref_no")
-	if r.reference == "" {
-		r.reference = row.slug("doc_no")
-	}
-	if r.credit, err = row.optionalAmount("credit_vnd", statementCurrency); err != nil {
-		return r, err
-	}
-	if r.debit, err = row.optionalAmount("debit_vnd", statementCurrency); err != nil {
-		return r, err
-	}
-	if r.balance, err = row.optionalAmount("balance_vnd", statementCurrency); err != nil {
-		return r, err
+	for _, sum := range []struct {
+		column string
+		into   **int64
+	}{{"credit_vnd", &r.credit}, {"debit_vnd", &r.debit}, {"balance_vnd", &r.balance}} {
+		if *sum.into, err = row.optionalAmount(sum.column, statementCurrency); err != nil {
+			return r, err
+		}
 	}
 	r.credit, r.debit = moved(r.credit), moved(r.debit)
+	if r.credit != nil && r.debit != nil && min(*r.credit, *r.debit) < 0 {
+		return r, badRow("the row has a credit and a debit, and one is negative: write two rows")
+	}
+	// A row with a number of the bank and a balance is one row of one account,
+	// whatever it is called; other rows may be alike on two accounts.
+	account := r.account
+	if r.reference != "" && r.balance != nil {
+		account = ""
+	}
+	r.id = sp.identify(row, "statement", account, r.date, r.clock, r.reference, r.note,
+		optional(r.credit), optional(r.debit), optional(r.balance))
 	return r, nil
 }
 
@@ -94,41 +106,51 @@ func moved(sum *int64) *int64 {
 	return sum
 }
 
-func (r *statementRow) received(sp *speaker, account string) said {
-	d := catalogue.DonationReceived{
+func (r *statementRow) received(sp *speaker) said {
+	one := r.said("")
+	one.typ, one.data = gift(catalogue.DonationReceived{
 		Donation: r.id, Organisation: sp.Organisation, Campaign: sp.Campaign, Fund: sp.Fund,
 		Donor: catalogue.Donor{Kind: "unstated"}, Amount: r.credit, Currency: statementCurrency,
-		Date: r.date, Channel: "bank", Account: account, Reference: r.reference,
-	}
-	return said{id: r.id, typ: "charity.donation.received.v1", date: r.date, clock: r.clock, subject: account, data: d}
+		Date: r.date, Channel: "bank", Account: r.account, Reference: r.reference, Common: catalogue.Common{Note: r.note},
+	})
+	return one
 }
 
-func (r *statementRow) spent(sp *speaker, account string) said {
+func (r *statementRow) spent(sp *speaker) said {
+	one := r.said("-debit")
 	d := catalogue.DonationSpent{
 		Spending: r.id, Organisation: sp.Organisation, Campaign: sp.Campaign, Fund: sp.Fund,
 		Purpose: "not stated: debit on the account", Amount: *r.debit, Currency: statementCurrency,
-		Date: r.date, Account: account,
+		Date: r.date, Account: r.account, Reference: r.reference, Common: catalogue.Common{Note: r.note},
 	}
-	return said{id: r.id + "-debit", typ: "charity.donation.spent.v1", date: r.date, clock: r.clock, subject: account, data: d}
+	one.typ, one.data = "charity.donation.spent.v1", d
+	if d.Amount < 0 {
+		d.Amount = -d.Amount
+		one.typ, one.data = "charity.spending.refunded.v1", catalogue.SpendingRefunded(d)
+	}
+	return one
 }
 
-func (r *statementRow) stated(sp *speaker, account string) said {
+// stated says the balance, and what the row moved in and out in positive sums.
+func (r *statementRow) stated(sp *speaker) said {
+	one := r.said("-balance")
 	d := catalogue.BalanceStated{
-		Account: account, Holder: sp.Organisation, Fund: sp.Fund, Currency: statementCurrency,
-		Balance: *r.balance, StatedAt: r.date, Sequence: &r.sequence, Credit: r.credit, Debit: r.debit,
+		Account: r.account, Holder: sp.Organisation, Fund: sp.Fund, Currency: statementCurrency,
+		Balance: *r.balance, StatedAt: r.date, Sequence: &r.sequence,
 	}
-	return said{id: r.id + "-balance", typ: "account.balance.stated.v1", date: r.date, clock: r.clock, subject: account, data: d}
+	d.Credit, d.Debit = r.credit, r.debit
+	if r.credit != nil && *r.credit < 0 {
+		back := -*r.credit
+		d.Credit, d.Debit = nil, &back
+	}
+	if r.debit != nil && *r.debit < 0 {
+		back := -*r.debit
+		d.Credit, d.Debit = &back, nil
+	}
+	one.typ, one.data = "account.balance.stated.v1", d
+	return one
 }
 
-// account is the option, or the name of the file without its endings.
-func (sp *speaker) account() (string, error) {
-	name := sp.Account
-	if name == "" {
-		name = path.Base(sp.Name)
-		name = strings.TrimSuffix(strings.TrimSuffix(name, ".gz"), ".csv")
-	}
-	if !catalogue.IsSlug([]byte(name)) || len(name) > 60 {
-		return "", badRow("%q cannot name an account: give --account with letters, digits, '.', '_' or '-', at most 60", name)
-	}
-	return name, nil
+func (r *statementRow) said(suffix string) said {
+	return said{id: r.id + suffix, date: r.date, clock: r.clock, subject: r.account}
 }

@@ -2,16 +2,14 @@ package sources
 
 import (
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"hash/fnv"
 	"io"
 	"iter"
+	"regexp"
+	"slices"
 	"strings"
-	"unicode/utf8"
-
-	"golang.org/x/text/unicode/norm"
 
 	"civicledger/events/catalogue"
 	"civicledger/events/money"
@@ -20,8 +18,9 @@ import (
 // table is one layout of a CSV file.
 type table struct {
 	columns []string // that must stand in the header
-	key     string   // column with the publisher's row id
+	key     string   // column that numbers the rows of a file
 	fund    ownFund  // fund of the kind, where the options name none
+	account bool     // the rows are of one account, which the options must name
 	say     func(sp *speaker, row *record) ([]said, error)
 }
 
@@ -29,9 +28,9 @@ type table struct {
 func readTables(layouts ...table) reader {
 	return func(ctx context.Context, in *input, sp *speaker) iter.Seq2[Row, error] {
 		return func(yield func(Row, error) bool) {
-			rows, err := openTable(in, layouts)
+			rows, err := openTable(in, layouts, sp)
 			if err != nil {
-				yield(Row{}, err)
+				yield(Row{}, fmt.Errorf("read %s: %w", in.name, err))
 				return
 			}
 			preamble, err := rows.layout.fund.open(sp)
@@ -53,40 +52,70 @@ func readTables(layouts ...table) reader {
 	}
 }
 
-// rows is an open CSV file.
+// rows is an open CSV file. Every line of it is one row, or bad, or blank.
 type rows struct {
 	in     *input
-	csv    *csv.Reader
 	layout table
+	key    string // column that no two rows may have the same in
 	record record
-	ids    map[[16]byte]int // fingerprint of a row id and the line it stood on
+	ids    map[[16]byte]int // fingerprint of a row's key and the line it stood on
+	quoted int              // line on which a quote opens that is not closed yet, else 0
 }
 
-func openTable(in *input, layouts []table) (*rows, error) {
-	r := csv.NewReader(in)
-	r.ReuseRecord = true
-	header, err := r.Read()
+func openTable(in *input, layouts []table, sp *speaker) (*rows, error) {
+	r := &rows{in: in, key: sp.Number, ids: map[[16]byte]int{}}
+	r.record = record{at: map[string]int{}, opts: &sp.Options}
+	first, err := in.next()
 	if errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("read %s: the file is empty: its first line must name the columns", in.name)
+		return nil, errors.New("the file is empty: its first line must name the columns")
+	}
+	if err == nil {
+		err = r.header(first)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read header of %s: %w", in.name, err)
+		return nil, err
 	}
-	columns, at := make([]string, len(header)), make(map[string]int, len(header))
-	for i, name := range header {
-		columns[i] = strings.Clone(strings.TrimSpace(name))
-		if _, twice := at[columns[i]]; twice {
-			return nil, fmt.Errorf("read %s: the header names the column %q twice", in.name, columns[i])
+	layout := layoutOf(layouts, r.record.at)
+	if layout == nil {
+		return nil, r.noHeader(layouts, first)
+	}
+	if r.layout = *layout; r.key == "" {
+		r.key = layout.key
+	}
+	if r.layout.account && (!catalogue.IsSlug([]byte(sp.Account)) || len(sp.Account) > 60) {
+		return nil, errors.New("a statement does not name its account: give --account with letters, digits, '.', '_' or '-', at most 60, the same for all statements of it")
+	}
+	if _, ok := r.record.at[r.key]; !ok {
+		return nil, fmt.Errorf("the header lacks the column %s of --number", r.key)
+	}
+	return r, nil
+}
+
+// header takes the names of the columns. A column without a name must be empty
+// in every row.
+func (r *rows) header(line string) error {
+	cells, err := split(nil, line)
+	if err != nil {
+		return fmt.Errorf("the first line must name the columns: %w", err)
+	}
+	for i, name := range cells {
+		cells[i] = strings.TrimSpace(name)
+		if _, twice := r.record.at[cells[i]]; twice && cells[i] != "" {
+			return fmt.Errorf("the header names the column %q twice", cells[i])
 		}
-		at[columns[i]] = i
+		r.record.at[cells[i]] = i
 	}
-	for _, layout := range layouts {
-		if len(layout.missing(at)) == 0 {
-			return &rows{in: in, csv: r, layout: layout, record: record{columns: columns, at: at}, ids: map[[16]byte]int{}}, nil
-		}
+	delete(r.record.at, "")
+	r.record.columns = cells
+	return nil
+}
+
+func layoutOf(layouts []table, at map[string]int) *table {
+	i := slices.IndexFunc(layouts, func(t table) bool { return len(t.missing(at)) == 0 })
+	if i < 0 {
+		return nil
 	}
-	return nil, fmt.Errorf("read %s: the header lacks the column %s: is this another kind of file, or another --encoding?",
-		in.name, strings.Join(layouts[0].missing(at), ", "))
+	return &layouts[i]
 }
 
 func (t table) missing(at map[string]int) (names []string) {
@@ -98,25 +127,129 @@ func (t table) missing(at map[string]int) (names []string) {
 	return names
 }
 
+// noHeader says why the first line names no layout: often a title stands above.
+func (r *rows) noHeader(layouts []table, first string) error {
+	lacks := strings.Join(layouts[0].missing(r.record.at), ", ")
+	for range 20 {
+		line, err := r.in.next()
+		if err != nil {
+			break
+		}
+		r.record.at = map[string]int{}
+		if r.header(line) == nil && layoutOf(layouts, r.record.at) != nil {
+			return fmt.Errorf("the first line is not the header: line %d is; remove what stands above it", r.in.line)
+		}
+	}
+	if strings.ContainsAny(first, ";\t") && !strings.Contains(first, ",") {
+		return errors.New("the columns are not set apart by commas: save the file as CSV with commas")
+	}
+	return fmt.Errorf("the first line is not the header of this kind: it lacks the column %s: is this another kind of file, or another --encoding?", lacks)
+}
+
 // next reads and says one row. It returns io.EOF at the end and a *RowError
 // where another row may follow.
 func (r *rows) next(ctx context.Context, sp *speaker) (Row, error) {
 	if err := ctx.Err(); err != nil {
 		return Row{}, err
 	}
-	r.in.next()
-	values, err := r.csv.Read()
-	if err != nil {
-		return Row{}, r.misread(err)
+	text, err := r.in.next()
+	var f *flaw
+	if err != nil && !errors.As(err, &f) {
+		return Row{}, err
 	}
-	r.record.values = values
-	r.record.line, _ = r.csv.FieldPos(0)
-	row := Row{Line: r.record.line}
-	all, err := r.say(sp)
+	row := Row{Line: r.in.line}
+	if cut := r.cells(text); err == nil {
+		err = cut
+	}
+	if err == nil && strings.Trim(text, ", \t") == "" {
+		row.Blank = true
+		return row, nil
+	}
+	var all []said
+	if err == nil {
+		all, err = r.say(sp)
+	}
 	if err == nil {
 		row.Events, err = sp.lines(all)
 	}
-	return row, r.placed(err, row.Line)
+	return row, placed(err, r.in.name, row.Line)
+}
+
+// cells cuts a line. What stands inside a quote that opens on an earlier line
+// is no row: nobody can tell whether it is a remark or was meant as one.
+func (r *rows) cells(text string) (err error) {
+	if r.quoted > 0 {
+		opened := r.quoted
+		if end := closing(text); end >= 0 {
+			r.quoted = 0
+			if rest, more := strings.CutPrefix(text[end:], ","); more {
+				if _, err := split(nil, rest); errors.Is(err, errOpenQuote) {
+					r.quoted = r.in.line
+				}
+			}
+		}
+		return badRow("stands inside the quote that opens on line %d: mend that line", opened)
+	}
+	r.record.line = text
+	if r.record.values, err = split(r.record.values[:0], text); err == nil {
+		return nil
+	}
+	if errors.Is(err, errOpenQuote) {
+		r.quoted = r.in.line
+	}
+	if at := len(r.record.values) - 1; at < len(r.record.columns) {
+		return badCell(r.record.columns[at], r.record.values[at], "%v", err)
+	}
+	return badRow("%v", err)
+}
+
+var (
+	errOpenQuote = errors.New("opens a quote that is not closed on the line: take the quote away, or the line break out of the cell")
+	errBareQuote = errors.New("has a quote inside: put the whole cell in quotes and write the quote twice")
+	errReturn    = errors.New("has a carriage return inside: save the file with lines that end in LF or CR LF")
+)
+
+// split appends the cells of a line (RFC 4180, but a cell ends on its line).
+// With an error the last cell is the one that is wrong.
+func split(cells []string, line string) ([]string, error) {
+	if strings.IndexByte(line, '\r') >= 0 {
+		return append(cells, line), errReturn
+	}
+	for {
+		cell, rest, more := strings.Cut(line, ",")
+		if strings.HasPrefix(line, `"`) {
+			end := closing(line[1:])
+			if end < 0 {
+				return append(cells, line), errOpenQuote
+			}
+			cell, rest = strings.ReplaceAll(line[1:end], `""`, `"`), line[1+end:]
+			if more = rest != ""; more && rest[0] != ',' {
+				return append(cells, line), errBareQuote
+			}
+			rest = strings.TrimPrefix(rest, ",")
+		} else if strings.IndexByte(cell, '"') >= 0 {
+			return append(cells, cell), errBareQuote
+		}
+		cells = append(cells, cell)
+		if !more {
+			return cells, nil
+		}
+		line = rest
+	}
+}
+
+// closing is the place behind the quote that ends a quoted text, or -1.
+func closing(text string) int {
+	for i := 0; i < len(text); i++ {
+		if text[i] != '"' {
+			continue
+		}
+		if i+1 == len(text) || text[i+1] != '"' {
+			return i + 1
+		}
+		i++
+	}
+	return -1
 }
 
 func (r *rows) say(sp *speaker) ([]said, error) {
@@ -129,37 +262,24 @@ func (r *rows) say(sp *speaker) ([]said, error) {
 	return r.layout.say(sp, &r.record)
 }
 
-// unique refuses a row id that stood on an earlier line: two events of one id
-// are one event, or a conflict.
+// unique refuses a number that an earlier row of the file has: the same rows
+// put together twice would count twice.
 func (r *rows) unique() error {
-	id := r.record.text(r.layout.key)
+	id := r.record.text(r.key)
 	if id == "" {
-		return badCell(r.layout.key, "", "is empty: the event's id is made of it")
+		return badCell(r.key, "", "is empty: every row needs its own")
 	}
 	h := fnv.New128a()
 	h.Write([]byte(id))
 	key := [16]byte(h.Sum(nil))
 	if line, ok := r.ids[key]; ok {
-		return badCell(r.layout.key, id, "stands on line %d already: every row needs its own", line)
+		return badCell(r.key, id, "stands on line %d already: every row needs its own", line)
 	}
-	r.ids[key] = r.record.line
+	r.ids[key] = r.in.line
 	return nil
 }
 
-func (r *rows) misread(err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, errRowTooLong) {
-		return err
-	}
-	var parse *csv.ParseError
-	if errors.As(err, &parse) {
-		return &RowError{File: r.in.name, Line: parse.StartLine, Message: parse.Err.Error() + ": mend the row"}
-	}
-	return fmt.Errorf("read %s: %w", r.in.name, err)
-}
-
 // placed gives a flaw its file and line.
-func (r *rows) placed(err error, line int) error { return placed(err, r.in.name, line) }
-
 func placed(err error, file string, line int) error {
 	var f *flaw
 	if errors.As(err, &f) {
@@ -171,13 +291,13 @@ func placed(err error, file string, line int) error {
 	return nil
 }
 
-// record is one row by the names of its columns. Its values are valid until
-// the next row is read, but for what text returns.
+// record is one row by the names of its columns.
 type record struct {
 	columns []string
 	at      map[string]int
-	values  []string
-	line    int
+	line    string
+	values  []string // of the line, until the next is read
+	opts    *Options
 }
 
 // text is the cell without white space around it; "" where there is no column.
@@ -189,20 +309,35 @@ func (r *record) text(column string) string {
 	return strings.TrimSpace(r.values[i])
 }
 
-// number is the cell with full-width digits made plain.
-func (r *record) number(column string) string { return norm.NFKC.String(r.text(column)) }
+// number is the cell with full-width characters made plain.
+func (r *record) number(column string) string { return narrow(r.text(column)) }
+
+// reference is a number that is no quantity, as it stands.
+func (r *record) reference(column string) (string, error) {
+	text := r.text(column)
+	if exponent.MatchString(text) {
+		return "", badCell(column, text, "is a long number that a spreadsheet cut short: export the column as text")
+	}
+	return text, nil
+}
+
+// exponent is how spreadsheets show long numbers: 1.23457E+15.
+var exponent = regexp.MustCompile(`^[0-9][0-9.,]*[eE]\+?[0-9]+$`)
 
 // amount reads a sum in main units as minor units.
 func (r *record) amount(column, currency string) (int64, error) {
-	text := r.number(column)
+	text := r.text(column)
 	if text == "" {
 		return 0, badCell(column, "", "is empty: a sum in main units such as 200.00 is needed")
 	}
-	sum, err := money.ParseDecimal(text, currency)
-	if err != nil {
-		return 0, badCell(column, r.text(column), "%v: write the sum in main units such as 200.00, without separators", err)
+	sum, err := r.opts.sum(text, currency)
+	if errors.Is(err, money.ErrDecimal) {
+		err = fmt.Errorf("%w: write the sum in main units such as 200.00, without separators, or say --decimal point or comma", err)
 	}
-	return sum.Amount, nil
+	if err != nil {
+		return 0, badCell(column, text, "%v", err)
+	}
+	return sum, nil
 }
 
 // optionalAmount is nil where the cell is empty.
@@ -214,18 +349,33 @@ func (r *record) optionalAmount(column, currency string) (*int64, error) {
 	return &sum, err
 }
 
-// slug is the cell where it may stand in an identifier field, else "".
-func (r *record) slug(column string) string {
-	if text := r.text(column); catalogue.IsSlug([]byte(text)) {
-		return text
+// wholeNumber is nil where the cell is empty.
+func (r *record) wholeNumber(column string) (*int64, error) {
+	text := r.text(column)
+	if text == "" {
+		return nil, nil
 	}
-	return ""
+	n, err := r.opts.scaled(text, 0)
+	if err != nil {
+		return nil, badCell(column, text, "is not a whole number: %v", err)
+	}
+	return &n, nil
 }
 
 func (r *record) wellFormed() error {
+	if len(r.values) != len(r.columns) {
+		return badRow("has %d cells where the header has %d: is a comma or a quote too many or missing?", len(r.values), len(r.columns))
+	}
+	unsound := wellEncoded("", r.line) != nil
 	for i, value := range r.values {
-		if !utf8.ValidString(value) || strings.ContainsRune(value, utf8.RuneError) {
-			return badCell(r.columns[i], strings.ToValidUTF8(value, "?"), "is not in the file's encoding: try --encoding gb18030")
+		if r.columns[i] == "" && strings.TrimSpace(value) != "" {
+			return badCell("", value, "stands in column %d, which has no name: name it in the header, or empty it", i+1)
+		}
+		if !unsound {
+			continue
+		}
+		if err := wellEncoded(r.columns[i], value); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -1,10 +1,10 @@
 package sources
 
 import (
+	"strconv"
 	"strings"
 
 	"civicledger/events/catalogue"
-	"civicledger/events/money"
 )
 
 var welfareFundSource = &Source{
@@ -24,7 +24,7 @@ var welfareFundSource = &Source{
 var unitScale = map[string]int{"元": 2, "万元": 6, "亿元": 10}
 
 func sayWelfareFund(sp *speaker, row *record) ([]said, error) {
-	id, scope := row.text("fact_id"), row.text("scope")
+	scope := row.text("scope")
 	place, err := sp.division("scope", scope)
 	if err != nil {
 		return nil, err
@@ -34,12 +34,14 @@ func sayWelfareFund(sp *speaker, row *record) ([]said, error) {
 		return nil, err
 	}
 	figure.Scope = scope
-	common := catalogue.Common{Provenance: provenance(row, sp, "fact_id", "")}
+	var common catalogue.Common
 	common.Evidence, common.Note = webAddress(row, "url")
 	typ, data := figureEvent(row.text("kind"), figure, common)
 	if typ == "" {
 		return nil, badCell("kind", row.text("kind"), "is no measure this kind knows")
 	}
+	id := sp.identify(row, "figure", scope, year, figure.Measure, figure.Item, figure.StatedAmount, figure.StatedUnit, figure.Statement,
+		common.Evidence, common.Note)
 	return []said{{id: id, typ: typ, date: year + "-12-31", jurisdiction: place, data: data}}, nil
 }
 
@@ -49,12 +51,12 @@ func readFigure(row *record) (f catalogue.WelfareFundFigure, year string, err er
 	if !ok {
 		return f, "", badCell("unit", unit, "is none of 元, 万元, 亿元")
 	}
-	amount, err := money.ParseScaled(row.number("amount"), scale)
+	amount, err := row.opts.scaled(row.text("amount"), scale)
 	if err != nil {
 		return f, "", badCell("amount", row.text("amount"), "%v: a figure in %s that is a whole number of fen is needed", err, unit)
 	}
 	year = row.number("year")
-	number, err := money.ParseScaled(year, 0)
+	number, err := strconv.ParseInt(year, 10, 64)
 	if err != nil || !yearOnly.MatchString(year) {
 		return f, "", badCell("year", year, "is not a year")
 	}

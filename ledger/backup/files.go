@@ -83,8 +83,8 @@ func (s *segment) read(path string) error {
 type stored struct {
 	chain.Checkpoint
 	note     string
-	sequence uint64
-	slot     int
+	sequence uint64 // the greatest of both
+	twice    bool   // both slots hold it
 }
 
 // readCheckpoint returns the newest checkpoint in the slots that the key
@@ -102,7 +102,7 @@ func readCheckpoint(dir string, verifier note.Verifier) (newest *stored, bad []s
 }
 
 func readSlots(dir string, verifier note.Verifier) (newest *stored, bad []string, err error) {
-	for i, name := range frame.SlotNames {
+	for _, name := range frame.SlotNames {
 		data, err := os.ReadFile(bookPath(dir, name))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, nil, err
@@ -119,9 +119,15 @@ func readSlots(dir string, verifier note.Verifier) (newest *stored, bad []string
 			bad = append(bad, fmt.Sprintf("%s: %v", inBook(name), err))
 			continue
 		}
-		if newest == nil || slot.Sequence > newest.sequence {
-			newest = &stored{c, string(slot.Note), slot.Sequence, i}
+		next := &stored{Checkpoint: c, note: string(slot.Note), sequence: slot.Sequence}
+		if newest != nil {
+			next.sequence = max(next.sequence, newest.sequence)
+			if next.twice = next.note == newest.note; next.Size < newest.Size {
+				newest.sequence = next.sequence
+				continue
+			}
 		}
+		newest = next
 	}
 	return newest, bad, nil
 }

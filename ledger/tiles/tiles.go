@@ -10,6 +10,7 @@ package tiles
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"io"
 	"iter"
 	"log/slog"
@@ -50,7 +51,7 @@ const (
 
 // New returns what serves /checkpoint, /tile/<L>/<N>[.p/<W>] and
 // /tile/entries/<N>[.p/<W>], by GET and HEAD. What cannot be read is logged and
-// answered with 500. It keeps up to 32 MiB of entry bundles in memory.
+// answered with 500, or 503 where it is damaged. It keeps up to 32 MiB of entry bundles in memory.
 func New(log Log, logger *slog.Logger) http.Handler {
 	s := &server{log: log, logger: logger, shelf: newShelf(log, shelfBytes)}
 	mux := http.NewServeMux()
@@ -105,6 +106,10 @@ func (s *server) tile(w http.ResponseWriter, r *http.Request) {
 	}
 	data, err := s.read(at, gzipped)
 	if err != nil {
+		if errors.Is(err, ledger.ErrDamaged) { // the ledger has said so
+			refuse(w, http.StatusServiceUnavailable, err.Error())
+			return
+		}
 		s.logger.Error("tile cannot be read", "path", r.URL.Path, "cause", err)
 		refuse(w, http.StatusInternalServerError, "cannot be read")
 		return

@@ -62,7 +62,7 @@ func (s *speakers) of(e *projections.Entry) int32 {
 }
 
 func (s *stated) compare(t *stated) int {
-	return cmp.Or(cmp.Compare(s.sequence, t.sequence), cmp.Compare(s.date, t.date), cmp.Compare(s.index, t.index))
+	return cmp.Or(cmp.Compare(s.date, t.date), cmp.Compare(s.sequence, t.sequence), cmp.Compare(s.index, t.index))
 }
 
 // dayNet is what donations and spending moved on a bank account, by day.
@@ -122,7 +122,7 @@ func (p *Projection) stated(c *change, d *catalogue.BalanceStated) {
 		p.series[key] = s
 	}
 	at, _ := slices.BinarySearchFunc(s.list, one, func(a, b stated) int { return a.compare(&b) })
-	if kind == SeriesRows && s.holds(at, one.sequence) {
+	if kind == SeriesRows && s.holds(at, one) {
 		c.skip(CodeStatementRowDoubled, "a row with this number was said already; the second is not followed", d.Holder.Key(), d.Account)
 		return
 	}
@@ -141,9 +141,10 @@ func newSeries(d *catalogue.BalanceStated, kind string) *series {
 	}
 }
 
-// holds reports whether a row with that number stands beside place at.
-func (s *series) holds(at int, sequence int64) bool {
-	return at < len(s.list) && s.list[at].sequence == sequence || at > 0 && s.list[at-1].sequence == sequence
+// holds reports whether a row of that day and number stands beside place at.
+func (s *series) holds(at int, one stated) bool {
+	same := func(t stated) bool { return t.date == one.date && t.sequence == one.sequence }
+	return at < len(s.list) && same(s.list[at]) || at > 0 && same(s.list[at-1])
 }
 
 func (s *series) remove(c *change, one stated) {
@@ -255,7 +256,13 @@ func (p *Projection) judge(b *projections.Batch, s *series, i int) {
 // byBookings reports whether a balance is held against bookings: one of a day,
 // or of a row that does not follow directly on the one before.
 func (s *series) byBookings(i int) bool {
-	return i > 0 && (s.row.Series == SeriesDays || s.list[i].sequence != s.list[i-1].sequence+1)
+	return i > 0 && (s.row.Series == SeriesDays || !s.list[i].follows(&s.list[i-1]))
+}
+
+// follows reports whether a row stands directly behind another: rows are
+// numbered on, or from 1 in each day.
+func (s *stated) follows(t *stated) bool {
+	return s.sequence == t.sequence+1 || s.date > t.date && s.sequence == 1
 }
 
 // expect is the balance that follows from the one before. A row that follows

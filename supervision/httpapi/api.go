@@ -1,12 +1,14 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -14,6 +16,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"civicledger/events/ident"
+	"civicledger/events/money"
 	"civicledger/ledger"
 	"civicledger/supervision"
 )
@@ -94,7 +98,7 @@ func (s *server) guard(next http.Handler) http.Handler {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Cache-Control", "no-store")
-		if p := ambiguous(r.URL); p != nil {
+		if p := unaskable(r.URL); p != nil {
 			s.refuse(w, p)
 			return
 		}
@@ -103,14 +107,53 @@ func (s *server) guard(next http.Handler) http.Handler {
 	})
 }
 
-// ambiguous says what of a URL could be understood in two ways, or not at all.
-func ambiguous(u *url.URL) *Problem {
+// Personal refuses a URL that holds an identity or a mobile number, without saying
+// it again: nobody is asked for by one, and who asks writes it into histories.
+func Personal(u *url.URL) *Problem {
+	query, _ := url.ParseQuery(u.RawQuery)
+	place := ""
+	for name, values := range query {
+		if slices.ContainsFunc(append(values, name), ident.PersonalIn) {
+			place = "query"
+		}
+	}
+	if slices.ContainsFunc(strings.Split(u.Path, "/"), ident.PersonalIn) {
+		place = cmp.Or(place, "path")
+	}
+	if place == "" {
+		return nil
+	}
+	p := problemAt(place, "", "an identity or mobile number, which is never asked for")
+	p.Cure = "ask for the person's token: civicledger token makes it"
+	return p
+}
+
+// impossible says why a filter can fit nothing, "" where it may.
+func impossible(name, value string) string {
+	dated := name == "from" || name == "to"
+	switch text := []byte(value); {
+	case dated && len(text) == len("2026-07-31") && text[4] == '-' && !ident.IsDate(text):
+		return "there is no such day: write one such as 2026-07-31"
+	case dated && len(text) == len("2026-07") && text[4] == '-' && !ident.IsMonth(text):
+		return "there is no such month: write one such as 2026-07"
+	case name == "currency" && len(text) == 3 && !money.IsCurrency(value):
+		return "there is no such currency: write an ISO 4217 code in capitals, such as CNY"
+	}
+	return ""
+}
+
+// unaskable says what of a URL could be understood in two ways, or not at all, or
+// can have no answer.
+func unaskable(u *url.URL) *Problem {
+	if p := Personal(u); p != nil {
+		return p
+	}
 	if !utf8.ValidString(u.Path) {
 		return problemAt("path", u.Path, "not UTF-8")
 	}
 	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
-		return problemAt("query", u.RawQuery, "not a query string: "+err.Error())
+		return problemAt("query", "", "not a query string: "+err.Error())
 	}
 	for name, values := range query {
 		switch value := strings.Join(values, ", "); {
@@ -118,7 +161,12 @@ func ambiguous(u *url.URL) *Problem {
 			return problemAt("query."+name, value, "stands more than once")
 		case !utf8.ValidString(name + value):
 			return problemAt("query."+name, value, "not UTF-8")
+		case impossible(name, value) != "":
+			return problemAt("query."+name, value, impossible(name, value))
 		}
+	}
+	if from, to := query.Get("from"), query.Get("to"); from > to && len(from) == len(to) {
+		return problemAt("query.to", to, "ends before it begins: from is "+from)
 	}
 	return nil
 }
@@ -218,9 +266,9 @@ func (s *server) problem(ctx context.Context, path string, err error) error {
 	if p.Status == http.StatusInternalServerError {
 		s.log.ErrorContext(ctx, "answer", "route", path, "cause", err)
 	}
+	p.Damaged = s.desk.Damaged()
 	if errors.Is(err, ledger.ErrDamaged) {
-		p.Damaged = s.desk.Damaged()
-		return p // and to try again is no cure
+		return p // to try again is no cure
 	}
 	if p.Status == http.StatusGatewayTimeout || p.Status == http.StatusServiceUnavailable {
 		return huma.ErrorWithHeaders(p, http.Header{"Retry-After": {"1"}})

@@ -1,8 +1,10 @@
 package httpapi_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -378,5 +380,71 @@ func TestHealthAndStatus(t *testing.T) {
 	}
 	if lag := ask[supervision.Answer[supervision.Status]](r, "/v1/status").Item.Lag; lag != 1 {
 		t.Errorf("lag %d", lag)
+	}
+}
+
+// A filter that can fit nothing is refused with the cure, on every route that has
+// one of its name; it is no empty list.
+func TestAPI_ImpossibleFilters(t *testing.T) {
+	r := newRig(t)
+	saySomething(r)
+	for route, cure := range map[string]string{
+		"/v1/draws?from=2026-13-45":                        "2026-07-31",
+		"/v1/draws?to=2026-02-30":                          "2026-07-31",
+		"/v1/draws?to=2026-00-10":                          "2026-07-31",
+		"/v1/draws?from=0000-01-01":                        "2026-07-31",
+		"/v1/draws?from=2026-1-1":                          "2026-07-31",
+		"/v1/draws?from=2026-05-02&to=2026-05-01":          "ends before it begins",
+		"/v1/funds/f/subsidies?from=2026-13":               "2026-07",
+		"/v1/funds/f/subsidies?to=2026-00":                 "2026-07",
+		"/v1/funds/f/subsidies?to=2026":                    "2026-07",
+		"/v1/funds/f/subsidies?from=2026-02&to=2026-01":    "ends before it begins",
+		"/v1/funds?currency=XYZ":                           "ISO 4217",
+		"/v1/funds?currency=cny":                           "ISO 4217",
+		"/v1/donations?currency=RMB":                       "ISO 4217",
+		"/v1/donations/x/days?currency=AAA":                "ISO 4217",
+		"/v1/funds/f/budgets?year=99":                      "1949",
+		"/v1/welfare-fund?year=99999":                      "2199",
+		"/v1/anomalies?agency=%E6%B0%91%E6%94%BF%E5%B1%80": "name of an agency",
+		"/v1/anomalies?code=no-such-code":                  "/v1/anomaly-codes",
+		"/v1/entries?from=x":                               "integer",
+		"/v1/organisations?list=grey":                      "abnormal",
+	} {
+		p := r.refused(route, http.StatusUnprocessableEntity)
+		if len(p.Errors) == 0 || !strings.Contains(fmt.Sprint(p.Errors), cure) {
+			t.Errorf("%s: %+v", route, p)
+		}
+	}
+}
+
+// An identity or mobile number is refused wherever it stands in a URL, on routes
+// that are there and on others, in every way to write it, and is said by nobody.
+func TestAPI_PersonsInURLs(t *testing.T) {
+	var logged bytes.Buffer
+	r := newRigWith(t, httpapi.Config{Log: slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	for _, number := range []string{
+		"11010519491231002X", "11010519491231002x", "110105-19491231-002X", "13800000000", "+8613800000000",
+		url.PathEscape("１１０１０５１９４９１２３１００２Ｘ"), url.PathEscape("张三11010519491231002X"), url.PathEscape("name:李四 13800000000"),
+	} {
+		for _, route := range []string{
+			"/v1/subjects/%s", "/v1/organisations/%s", "/v1/organisations?text=%s", "/v1/funds/%s", "/v1/funds/x/accounts?holder=%s", "/v1/draws/ssq/%s",
+			"/v1/anomalies?subject=%s", "/v1/donations/%s/days", "/v1/entries/%s", "/v1/funds?%s=1", "/v1/receipts/%s", "/nowhere/%s", "/healthz?%s", "/v1/funds?text=%s%%zz", "/openapi.json?q=%s", "/v1/agencies/%s",
+		} {
+			path := fmt.Sprintf(route, number)
+			status, _, body := r.get(path)
+			if status != http.StatusUnprocessableEntity || (!bytes.Contains(body, []byte("civicledger token")) && !strings.HasSuffix(path, "%zz")) {
+				t.Errorf("%s: %d %s", path, status, body)
+			}
+			for _, part := range []string{"19491231", "13800000000", "１９４９"} {
+				if bytes.Contains(body, []byte(part)) || strings.Contains(logged.String(), part) {
+					t.Errorf("%s: said again: %s %s", path, body, logged.String())
+				}
+			}
+		}
+	}
+	for _, path := range []string{"/v1/organisations/12100000401359321Q", "/v1/organisations/91350100M000100Y43", "/v1/draws/ssq/2026014"} {
+		if status, _, body := r.get(path); status != http.StatusNotFound {
+			t.Errorf("%s: %d %s", path, status, body)
+		}
 	}
 }

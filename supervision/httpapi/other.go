@@ -9,7 +9,7 @@ import (
 type anomaliesInput struct {
 	Turning
 	Code    string `query:"code" maxLength:"100" doc:"Only this code: GET /v1/anomaly-codes lists them."`
-	Agency  string `query:"agency" maxLength:"63" doc:"Only entries that this agency said."`
+	Agency  string `query:"agency" pattern:"^[a-z0-9][a-z0-9-]{0,62}$" patternDescription:"the name of an agency: a-z, 0-9 and -" doc:"Only entries that this agency said."`
 	Subject string `query:"subject" maxLength:"256" doc:"Only what concerns this fund, organisation, draw or payment."`
 	Open    bool   `query:"open" doc:"Only what was not corrected since."`
 	From    uint64 `query:"from" doc:"Only entries from this index on."`

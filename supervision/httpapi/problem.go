@@ -9,6 +9,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"civicledger/events"
 	"civicledger/ledger"
 	"civicledger/projections"
 	"civicledger/supervision"
@@ -21,7 +22,7 @@ type Problem struct {
 	Detail  string               `json:"detail" doc:"What is wrong with this request."`
 	Cure    string               `json:"cure,omitzero" doc:"What to do about it."`
 	Size    *uint64              `json:"size,omitzero" doc:"How many entries are applied so far, where min asked for more."`
-	Damaged *supervision.Damaged `json:"damaged,omitzero" doc:"What is damaged, where there is no answer because of that."`
+	Damaged *supervision.Damaged `json:"damaged,omitzero" doc:"Present once some of the log is known not to be what was signed."`
 	Errors  []Place              `json:"errors,omitempty" doc:"Each parameter that is wrong."`
 }
 
@@ -111,5 +112,6 @@ func problemAt(location, value, message string) *Problem {
 	return p
 }
 
-// printable is what the codec can write: it refuses bad UTF-8.
-func printable(s string) string { return strings.ToValidUTF8(s, "\ufffd") }
+// printable is what the codec can write, which refuses bad UTF-8, and no longer than
+// a message may be.
+func printable(s string) string { return events.Short(strings.ToValidUTF8(s, "\ufffd"), 300) }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"civicledger/events"
 	"civicledger/ledger"
 	"civicledger/ledger/book"
 	"civicledger/ledger/chain"
@@ -45,8 +46,10 @@ func (d Dir) Exists() (bool, error) {
 	return err == nil, err
 }
 
-// Create makes a ledger in d: keys, genesis entry, first checkpoint, and last
-// the public key file, which says that everything before it is there.
+// Create makes a ledger in d, which may be an empty directory: keys, genesis entry,
+// first checkpoint, and last the public key file, which says that everything before
+// it is there. It is made whole in a directory of its own within d; where that
+// fails nothing of it is left, nor d if it was not there.
 func (d Dir) Create(origin, zone string, s *suite.Suite) (verifier string, err error) {
 	if err := chain.CheckOrigin(origin); err != nil {
 		return "", err
@@ -54,6 +57,72 @@ func (d Dir) Create(origin, zone string, s *suite.Suite) (verifier string, err e
 	if ok, err := d.Exists(); ok || err != nil {
 		return "", errors.Join(err, fmt.Errorf("%s holds a ledger already: choose another directory", d))
 	}
+	unmake, err := d.vacant()
+	if err != nil {
+		return "", err
+	}
+	made, err := os.MkdirTemp(string(d), beingMade)
+	if err == nil {
+		verifier, err = Dir(made).fill(origin, zone, s)
+	}
+	if err == nil {
+		err = d.take(Dir(made))
+	}
+	if err != nil {
+		return "", errors.Join(err, os.RemoveAll(made), unmake())
+	}
+	return verifier, os.Remove(made)
+}
+
+// beingMade names what a creation that was killed leaves in the directory.
+const beingMade = ".init-*"
+
+// vacant makes d unless it is there and empty, and returns how to undo that.
+func (d Dir) vacant() (unmake func() error, err error) {
+	first := "" // what is not there
+	for path := filepath.Clean(string(d)); ; path = filepath.Dir(path) {
+		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		first = path
+	}
+	if first != "" {
+		return func() error { return os.RemoveAll(first) }, os.MkdirAll(string(d), 0o700)
+	}
+	entries, err := os.ReadDir(string(d))
+	for _, e := range entries {
+		if left, _ := filepath.Match(beingMade, e.Name()); !left {
+			return nil, fmt.Errorf("%s is not empty, it holds %s: choose another directory", d, e.Name())
+		}
+	}
+	return func() error { return nil }, err
+}
+
+// take moves what was made in another directory to d, the public key last. If we
+// stop in between, there is no ledger in d, and nobody was told its key.
+func (d Dir) take(made Dir) error {
+	entries, err := os.ReadDir(string(made))
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if from := filepath.Join(string(made), e.Name()); from != made.VerifierKey() {
+			if err := os.Rename(from, filepath.Join(string(d), e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	text, err := os.ReadFile(made.VerifierKey())
+	if err != nil {
+		return err
+	}
+	if err := WriteFile(d.VerifierKey(), string(text)); err != nil {
+		return err
+	}
+	return os.Remove(made.VerifierKey())
+}
+
+func (d Dir) fill(origin, zone string, s *suite.Suite) (verifier string, err error) {
 	if err := os.MkdirAll(filepath.Dir(d.LogKey()), 0o700); err != nil {
 		return "", err
 	}
@@ -90,6 +159,9 @@ func genesisOf(origin, zone string, logKey *keys.Log, operator *keys.Key) (*chai
 	})
 	if err != nil {
 		return nil, err
+	}
+	if _, problems := events.Parse(line); len(problems) > 0 { // as the intake reads each enrolment
+		return nil, fmt.Errorf("under the origin %q nobody could be enrolled: %w", origin, problems)
 	}
 	return operator.SignSubmission(origin, chain.Operator, [][]byte{line})
 }

@@ -206,7 +206,17 @@ func (x *opened) open(store ledger.Store) (*index.Index, error) {
 	if o.Ledger, err = genesisHash(store); err != nil {
 		return nil, err
 	}
-	return index.Open(x.dir.Index(), o)
+	made, err := index.Open(x.dir.Index(), o)
+	if errors.Is(err, index.ErrUnclean) { // read-only: a kill left it so, and nobody has it open
+		o.ReadOnly = false
+		if made, err = index.Open(x.dir.Index(), o); err == nil {
+			err = made.Close()
+		}
+		if o.ReadOnly = true; err == nil {
+			made, err = index.Open(x.dir.Index(), o)
+		}
+	}
+	return made, err
 }
 
 // known is what the index knows of the book's length; nothing, where there is

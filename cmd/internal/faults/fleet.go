@@ -46,7 +46,7 @@ type summary struct {
 // job is one run.
 type job struct {
 	seed  uint64
-	group int // part of the pairs; -1: none
+	group int // part of the pairs, from 1; 0: none
 }
 
 // jobs are the runs and, each round with other seeds, all parts of the pairs.
@@ -54,11 +54,11 @@ func (f fleet) jobs() []job {
 	var all []job
 	for round := range f.flags.pairs {
 		for group := range (len(pairs()) + pairsInRun - 1) / pairsInRun {
-			all = append(all, job{f.flags.seed + uint64(round), group})
+			all = append(all, job{f.flags.seed + uint64(round), group + 1})
 		}
 	}
 	for i := range f.flags.runs {
-		all = append(all, job{f.flags.seed + uint64(i), -1})
+		all = append(all, job{f.flags.seed + uint64(i), 0})
 	}
 	return all
 }
@@ -184,7 +184,7 @@ func (t *summary) writeWords(w io.Writer) error {
 	fmt.Fprintf(&b, "findings: %d\n", len(t.Findings))
 	for _, r := range t.Findings {
 		again := fmt.Sprintf("-runs 1 -seed %d -trace", r.Seed)
-		if r.Group >= 0 {
+		if r.Group > 0 {
 			again = fmt.Sprintf("-one -seed %d -group %d", r.Seed, r.Group)
 		}
 		fmt.Fprintf(&b, "\nseed %d: %s\n  again: go run ./cmd/internal/faults %s\n", r.Seed, r.Finding, again)

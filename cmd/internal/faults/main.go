@@ -63,7 +63,7 @@ func parseFlags(args []string, stderr io.Writer) (*flags, error) {
 	set.BoolVar(&f.trace, "trace", false, "print what happened in every run")
 	set.BoolVar(&f.one, "one", false, "internal: run the seed in this process, print its result as JSON")
 	set.IntVar(&f.pairs, "pairs", 0, "how many times every pair of kinds of faults is run, too")
-	set.IntVar(&f.group, "group", -1, "internal: with -one, the part of the pairs to run")
+	set.IntVar(&f.group, "group", 0, "internal: with -one, the part of the pairs to run")
 	set.StringVar(&f.serve, "serve", "", "internal: serve a ledger until killed")
 	set.Usage = func() {
 		fmt.Fprint(stderr, usage)
@@ -72,7 +72,7 @@ func parseFlags(args []string, stderr io.Writer) (*flags, error) {
 	if err := set.Parse(args); err != nil {
 		return nil, err
 	}
-	if set.NArg() > 0 || f.runs < 0 || f.pairs < 0 || f.workers < 1 {
+	if set.NArg() > 0 || f.runs < 0 || f.pairs < 0 || f.runs+f.pairs < 1 || f.workers < 1 {
 		return nil, fmt.Errorf("faults: %d runs on %d workers, %d arguments left: see -help", f.runs, f.workers, set.NArg())
 	}
 	return f, nil
@@ -135,7 +135,7 @@ func self(args ...string) (*exec.Cmd, error) {
 }
 
 // oneRun is one run in this process, in a directory that it removes: lives with
-// random faults or, from group 0 on, a part of the pairs.
+// random faults or, with a group, a part of the pairs.
 func oneRun(seed uint64, group int, b broken) result {
 	base, err := os.MkdirTemp("", "faults-")
 	if err != nil {
@@ -146,8 +146,8 @@ func oneRun(seed uint64, group int, b broken) result {
 	r.result.Group = group
 	switch {
 	case err != nil:
-	case group >= 0:
-		err = r.pairRun(group)
+	case group > 0:
+		err = r.pairRun(group - 1)
 	default:
 		err = r.all()
 	}

@@ -25,9 +25,9 @@ import (
 // result is what one run came to.
 type result struct {
 	Seed     uint64         `json:"seed"`
-	Group    int            `json:"group"`    // part of the pairs; -1: none
-	Lives    int            `json:"lives"`    // of the ledger, each from an open to its end
-	Openings int            `json:"openings"` // of a data directory, successful or refused
+	Group    int            `json:"group,omitzero"` // part of the pairs, from 1; 0: none
+	Lives    int            `json:"lives"`          // of the ledger, each from an open to its end
+	Openings int            `json:"openings"`       // of a data directory, successful or refused
 	Entries  uint64         `json:"entries"`
 	Faults   map[string]int `json:"faults"`   // injected, by kind
 	Refusals map[string]int `json:"refusals"` // to open, by reason
