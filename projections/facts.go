@@ -117,6 +117,8 @@ func money(data any) (fund, currency string) {
 		return d.Fund, d.Currency
 	case *catalogue.SubsidyPaid:
 		return d.Fund, d.Currency
+	case *catalogue.SubsidyCancelled:
+		return d.Fund, d.Currency
 	case *catalogue.SubsidyReturned:
 		return d.Fund, d.Currency
 	case *catalogue.RecoveryOrdered:
@@ -127,7 +129,13 @@ func money(data any) (fund, currency string) {
 		if d.Amount != nil {
 			return d.Fund, d.Currency
 		}
+	case *catalogue.DonationReturned:
+		if d.Amount != nil {
+			return d.Fund, d.Currency
+		}
 	case *catalogue.DonationSpent:
+		return d.Fund, d.Currency
+	case *catalogue.SpendingRefunded:
 		return d.Fund, d.Currency
 	}
 	return "", ""

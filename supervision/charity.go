@@ -24,6 +24,9 @@ type DonatedMoney struct {
 	ReceivedCount int64     `json:"receivedCount"`
 	Spent         Money     `json:"spent"`
 	SpentCount    int64     `json:"spentCount"`
+	Returned      *Money    `json:"returned,omitzero" doc:"Gifts that were given back. Absent where none was."`
+	Refunded      *Money    `json:"refunded,omitzero" doc:"Spending that came back. Absent where none did."`
+	Net           Money     `json:"net" doc:"Received less returned."`
 	Channels      []Channel `json:"channels" doc:"What was received, by how it came."`
 }
 
@@ -210,9 +213,17 @@ func donations(v *projections.View, o *charity.Organisation) Donations {
 func donatedMoney(t *charity.Totals) []DonatedMoney {
 	sum := sumIn(t.Over)
 	return each(t.Money, func(m *charity.Money) DonatedMoney {
+		back := func(amount, count int64) *Money {
+			if count == 0 {
+				return nil
+			}
+			one := sum(amount, m.Currency)
+			return &one
+		}
 		return DonatedMoney{
 			Received: sum(m.Received, m.Currency), ReceivedCount: m.ReceivedCount,
-			Spent: sum(m.Spent, m.Currency), SpentCount: m.SpentCount,
+			Spent: sum(m.Spent, m.Currency), SpentCount: m.SpentCount, Net: sum(m.Received-m.Returned, m.Currency),
+			Returned: back(m.Returned, m.ReturnedCount), Refunded: back(m.Refunded, m.RefundedCount),
 			Channels: each(m.Channels, func(c *charity.Channel) Channel {
 				return Channel{Channel: c.Channel, Amount: sum(c.Amount, m.Currency), Count: c.Count}
 			}),

@@ -276,6 +276,8 @@ func showDonations(out io.Writer, d *supervision.DonationsDetail) {
 	section(out, "money", d.Money, []column[supervision.DonatedMoney]{
 		{"received", true, func(m *supervision.DonatedMoney) any { return inWords(m.Received) }},
 		{"donations", true, func(m *supervision.DonatedMoney) any { return m.ReceivedCount }},
+		{"returned", true, func(m *supervision.DonatedMoney) any { return stated(m.Returned) }},
+		{"net", true, func(m *supervision.DonatedMoney) any { return inWords(m.Net) }},
 		{"spent", true, func(m *supervision.DonatedMoney) any { return inWords(m.Spent) }},
 		{"payments", true, func(m *supervision.DonatedMoney) any { return m.SpentCount }},
 	})

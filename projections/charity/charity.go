@@ -93,8 +93,12 @@ func (p *Projection) change(c *change) {
 		p.open(c, d)
 	case *catalogue.DonationReceived:
 		p.received(c, d)
+	case *catalogue.DonationReturned:
+		p.returned(c, d)
 	case *catalogue.DonationSpent:
 		p.spent(c, d)
+	case *catalogue.SpendingRefunded:
+		p.refunded(c, d)
 	case *catalogue.GoodsIssued:
 		p.issued(c, d)
 	case *catalogue.DisclosurePublished:
@@ -210,6 +214,34 @@ func (p *Projection) spent(c *change, d *catalogue.DonationSpent) {
 	})
 }
 
+func (p *Projection) returned(c *change, d *catalogue.DonationReturned) {
+	c.named(d.Organisation, d.Campaign)
+	add := func(b *Back, over *int64) {
+		projections.Add(&b.Returned, c.sign**d.Amount, over)
+		b.ReturnedCount += c.sign
+	}
+	p.total(c, d.Organisation, func(t *Totals) {
+		if d.Amount == nil {
+			t.GoodsReturned += c.sign
+			return
+		}
+		add(&t.money(d.Currency).Back, &t.Over)
+	})
+	if d.Amount != nil {
+		p.day(c, d.Currency, d.Date, func(day *Day) { add(&day.Back, &day.Over) })
+	}
+}
+
+func (p *Projection) refunded(c *change, d *catalogue.SpendingRefunded) {
+	c.named(d.Organisation, d.Campaign)
+	add := func(b *Back, over *int64) {
+		projections.Add(&b.Refunded, c.sign*d.Amount, over)
+		b.RefundedCount += c.sign
+	}
+	p.total(c, d.Organisation, func(t *Totals) { add(&t.money(d.Currency).Back, &t.Over) })
+	p.day(c, d.Currency, d.Date, func(day *Day) { add(&day.Back, &day.Over) })
+}
+
 func (p *Projection) issued(c *change, d *catalogue.GoodsIssued) {
 	c.named(d.Organisation, d.Campaign)
 	p.total(c, d.Organisation, func(t *Totals) { t.GoodsIssued += c.sign })
@@ -237,7 +269,7 @@ func (p *Projection) day(c *change, currency, date string, add func(*Day)) {
 			return &Day{Organisation: c.who, Campaign: scope, Currency: currency, Date: date}
 		})
 		add(row)
-		if row.ReceivedCount == 0 && row.SpentCount == 0 {
+		if row.ReceivedCount == 0 && row.SpentCount == 0 && row.empty() {
 			p.days.Delete(key)
 		}
 	}
@@ -261,7 +293,7 @@ func (t *Totals) prune(sign int64) {
 	if t.Entries += sign; sign > 0 {
 		return
 	}
-	t.Money = slices.DeleteFunc(t.Money, func(m *Money) bool { return m.ReceivedCount == 0 && m.SpentCount == 0 })
+	t.Money = slices.DeleteFunc(t.Money, func(m *Money) bool { return m.ReceivedCount == 0 && m.SpentCount == 0 && m.empty() })
 	for _, m := range t.Money {
 		if m.Channels = slices.DeleteFunc(m.Channels, func(ch *Channel) bool { return ch.Count == 0 }); len(m.Channels) == 0 {
 			m.Channels = nil

@@ -129,6 +129,10 @@ func (p *Projection) change(c *change) {
 		p.transfer(c, &sent, legReceived)
 	case *catalogue.SubsidyPaid:
 		p.paid(c, d)
+	case *catalogue.SubsidyCancelled:
+		back := catalogue.SubsidyPaid(*d)
+		back.Amount = -back.Amount
+		p.paid(c, &back)
 	case *catalogue.SubsidyReturned:
 		p.returned(c, d)
 	case *catalogue.RecoveryOrdered:
@@ -136,9 +140,15 @@ func (p *Projection) change(c *change) {
 	case *catalogue.RecoveryReceived:
 		p.recovered(c, d)
 	case *catalogue.DonationReceived:
-		p.donated(c, d)
+		p.donated(c, d, 1)
+	case *catalogue.DonationReturned:
+		given := catalogue.DonationReceived(*d)
+		p.donated(c, &given, -1)
 	case *catalogue.DonationSpent:
-		p.spent(c, d)
+		p.spent(c, d, 1)
+	case *catalogue.SpendingRefunded:
+		spent := catalogue.DonationSpent(*d)
+		p.spent(c, &spent, -1)
 	case *catalogue.BalanceStated:
 		p.stated(c, d)
 	}
