@@ -215,10 +215,3 @@ func printable(s string) bool {
 	}
 	return true
 }
-
-func clip(s string) string {
-	if len(s) > 60 {
-		s = strings.ToValidUTF8(s[:60], "")
-	}
-	return s
-}

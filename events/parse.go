@@ -137,7 +137,7 @@ func (p *parser) unknown(at int, quoted []byte) {
 	case name == "dataschema":
 		p.refuse(at, "unknown-member", "dataschema is not taken: the type with its version names the schema; leave it out")
 	default:
-		p.refuse(at, "unknown-member", "%q is not an attribute of this ledger: leave it out, or put it in data where the type has a member for it", clip(name))
+		p.refuse(at, "unknown-member", "%q is not an attribute of this ledger: leave it out, or put it in data where the type has a member for it", Short(name, 60))
 	}
 }
 
@@ -157,7 +157,7 @@ func (p *parser) data(start int, value []byte) {
 			continue
 		case b == '-' || b >= '0' && b <= '9':
 			if n := c.Value(); !plainNumber(n) {
-				p.refuse(start+at, "bad-number", "%s must be a plain integer: no fraction, exponent or leading zero, at most 10^15; amounts are minor units (fen)", clip(string(n)))
+				p.refuse(start+at, "bad-number", "%s must be a plain integer: no fraction, exponent or leading zero, at most 10^15; amounts are minor units (fen)", Short(string(n), 60))
 			}
 			continue
 		case b == '{' || b == '[':

@@ -49,10 +49,27 @@ func (p Problems) Err() error {
 	return p
 }
 
-// At returns the problems as those of the given 1-based line of a submission.
+// At returns the problems as those of the given 1-based line of a submission, as
+// short as a message may be: what they quote was written by others.
 func (p Problems) At(line int) Problems {
 	for i := range p {
 		p[i].Line = line
+		p[i].Pointer, p[i].Message = Short(p[i].Pointer, maxPointer), Short(p[i].Message, maxMessage)
 	}
 	return p
+}
+
+// Bounds of what a problem says, in bytes.
+const (
+	maxPointer = 256
+	maxMessage = 1000
+)
+
+// Short is text that others wrote as it may stand in a message: at most so many
+// bytes of it, and a mark where there was more.
+func Short(text string, bytes int) string {
+	if len(text) <= bytes {
+		return text
+	}
+	return strings.ToValidUTF8(text[:bytes], "") + "…"
 }

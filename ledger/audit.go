@@ -27,7 +27,7 @@ const (
 
 // AuditConfig says how a ledger re-reads what it has written. The zero value
 // re-reads nothing. A ledger opened read-only has no self-audit: it signs
-// nothing that one could stop.
+// nothing that one could stop. With a Rate it reads its whole book once.
 type AuditConfig struct {
 	// Distance bounds, in bytes of entries, how far the near walk is behind what
 	// is durable: the sequencer waits before it would be exceeded by more than

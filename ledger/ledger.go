@@ -248,7 +248,7 @@ func (l *Ledger) Err() error {
 // bytes become part of the record, whoever met them.
 func (l *Ledger) stop(cause error) {
 	if errors.Is(cause, ErrDamaged) {
-		m := mismatchOf(byStart, l.Head().Size, cause)
+		m := mismatchOf(byWriter, l.Head().Size, cause)
 		l.note(m)
 		cause = m
 	}
@@ -278,7 +278,11 @@ func (l *Ledger) Close() error {
 		l.stop(nil)
 		l.lag.close()
 		l.work.Wait()
-		l.closeErr = errors.Join(l.index.Close(), l.store.Sync(), l.store.Close())
+		l.closeErr = l.index.Close()
+		if !l.readOnly {
+			l.closeErr = errors.Join(l.closeErr, l.store.Sync())
+		}
+		l.closeErr = errors.Join(l.closeErr, l.store.Close())
 	})
 	return l.closeErr
 }

@@ -44,6 +44,7 @@ const (
 	byReader = "a reader"
 	byStart  = "the start"
 	bySurvey = "a survey of the whole book"
+	byWriter = "the writer"
 	byProof  = "a proof"
 )
 
@@ -76,7 +77,7 @@ type Damaged struct {
 // Error says the first place, and how many more there are.
 func (d *Damaged) Error() string {
 	if n := len(d.Found) - 1; n > 0 {
-		return fmt.Sprintf("%v (and %d more places)", d.Found[0], n)
+		return fmt.Sprintf("%v (and %d more)", d.Found[0], n)
 	}
 	return d.Found[0].Error()
 }
@@ -157,9 +158,11 @@ func (l *Ledger) condemn(m *Mismatch) error {
 	return m
 }
 
-// met passes an error on; if it is about wrong bytes, it condemns the ledger.
+// met passes an error on; if it is about wrong bytes that are not in the record
+// yet, it condemns the ledger.
 func (l *Ledger) met(at uint64, err error) error {
-	if errors.Is(err, ErrDamaged) {
+	var known *Damaged
+	if errors.Is(err, ErrDamaged) && !errors.As(err, &known) {
 		return l.condemn(mismatchOf(byReader, at, err))
 	}
 	return err
@@ -175,8 +178,10 @@ func (l *Ledger) survey() {
 				return
 			default:
 			}
-			if err != nil {
+			if errors.Is(err, ErrDamaged) {
 				break
+			} else if err != nil {
+				return // what could not be read is not known to be wrong
 			}
 			at = c.Head.Size
 		}

@@ -70,6 +70,12 @@ func TestLedger_ReadOnly_Damaged(t *testing.T) {
 					if whole != (err == nil) || (whole && !c.lost) != (proof == nil) {
 						t.Fatalf("entry %d: %v; its proof: %v", i, err, proof)
 					}
+					if i >= 2 { // a receipt is had again for what stands; what may be lost is never called not recorded
+						_, again := r.ledger.Receipt(r.says(fmt.Sprintf("a-%d", i-2)).Digest(defaultSuite, origin))
+						if (whole && !c.lost) != (again == nil) || (again != nil && (!errors.Is(again, ledger.ErrDamaged) || errors.Is(again, ledger.ErrNotThere))) {
+							t.Fatalf("entry %d: its receipt: %v", i, again)
+						}
+					}
 					if err != nil && (!errors.Is(err, ledger.ErrDamaged) || errors.Is(err, ledger.ErrNotThere)) || proof != nil && !errors.Is(proof, ledger.ErrDamaged) {
 						t.Fatalf("entry %d: %v; its proof: %v", i, err, proof)
 					}

@@ -21,17 +21,20 @@ func (l *Ledger) Receipt(digest chain.Hash) (*chain.Receipt, error) {
 
 func (l *Ledger) receipt(digest chain.Hash) (*chain.Receipt, error) {
 	first, ok, err := l.Find(chain.SubmissionKey(digest))
-	if err == nil && !ok {
-		err = ErrNotThere
-	}
-	if err != nil {
-		return nil, err
+	switch {
+	case err != nil:
+		return nil, l.met(0, err)
+	case !ok && l.unindexed: // it may be what is lost
+		return nil, l.Damaged()
+	case !ok:
+		return nil, ErrNotThere
 	}
 	for c, err := range l.Commits(first) {
 		if err != nil {
 			return nil, err
 		}
-		return l.receiptIn(c, first, digest)
+		r, err := l.receiptIn(c, first, digest)
+		return r, l.met(first, err)
 	}
 	return nil, ErrNotThere
 }
@@ -40,22 +43,27 @@ func (l *Ledger) receipt(digest chain.Hash) (*chain.Receipt, error) {
 func (l *Ledger) receiptIn(c *Commit, first uint64, digest chain.Hash) (*chain.Receipt, error) {
 	h, _, err := chain.ParseEntry(c.Entries[first-c.Prev.Size])
 	if err != nil {
-		return nil, fmt.Errorf("%w: entry %d: %w", ErrDamaged, first, err)
+		return nil, l.condemn(mismatchOf(byReader, first, err))
 	}
 	sub, _, err := submissionAt(c, int(first-c.Prev.Size))
+	if known := l.Damaged(); err != nil && known != nil { // c may be cut short before an entry of it
+		return nil, known
+	}
 	if err != nil || sub == nil || sub.Digest(l.suite, l.origin) != digest {
-		return nil, fmt.Errorf("%w: it does not stand at %d, where the index has it (%v)", ErrDamaged, first, err)
+		return nil, l.condemn(&Mismatch{Found: byReader, Index: true, Damage: Damage{
+			Reason: fmt.Sprintf("the submission %x does not stand at %d, where the index has it; without the index directory that is found out again", digest, first),
+		}})
 	}
 	keys, _, err := sub.EventKeys(l.suite)
 	if err != nil {
-		return nil, fmt.Errorf("%w: submission at %d: %w", ErrDamaged, first, err)
+		return nil, l.condemn(mismatchOf(byReader, first, err))
 	}
 	last, err := l.Prove(first + uint64(len(keys)) - 1)
 	if err != nil {
 		return nil, err
 	}
 	if sub.Seal(l.suite, first, h.Prev, h.Recorded, keys, func([]byte, chain.Hash) {}) != l.suite.Leaf(last.Entry) {
-		return nil, fmt.Errorf("%w: the headers of the submission at %d are not those that were signed", ErrDamaged, first)
+		return nil, l.condemn(mismatchOf(byReader, first, errLink))
 	}
 	return &chain.Receipt{
 		Origin: l.origin, Suite: l.suite.Name(), Submission: digest,

@@ -20,14 +20,21 @@ type Donations struct {
 
 // DonatedMoney is the sums of one currency.
 type DonatedMoney struct {
-	Received      Money     `json:"received"`
-	ReceivedCount int64     `json:"receivedCount"`
-	Spent         Money     `json:"spent"`
-	SpentCount    int64     `json:"spentCount"`
-	Returned      *Money    `json:"returned,omitzero" doc:"Gifts that were given back. Absent where none was."`
-	Refunded      *Money    `json:"refunded,omitzero" doc:"Spending that came back. Absent where none did."`
-	Net           Money     `json:"net" doc:"Received less returned."`
-	Channels      []Channel `json:"channels" doc:"What was received, by how it came."`
+	Received      Money `json:"received"`
+	ReceivedCount int64 `json:"receivedCount"`
+	Spent         Money `json:"spent"`
+	SpentCount    int64 `json:"spentCount"`
+	Back
+	Channels []Channel `json:"channels" doc:"What was received, by how it came."`
+}
+
+// Back is what went back, and what was received and not returned.
+type Back struct {
+	Returned      Money `json:"returned" doc:"Gifts that went back to their givers."`
+	ReturnedCount int64 `json:"returnedCount"`
+	Net           Money `json:"net" doc:"Received less returned."`
+	Refunded      Money `json:"refunded" doc:"Spending that came back."`
+	RefundedCount int64 `json:"refundedCount"`
 }
 
 // Channel is how money came.
@@ -67,6 +74,7 @@ type DonationDay struct {
 	ReceivedCount int64  `json:"receivedCount"`
 	Spent         Money  `json:"spent"`
 	SpentCount    int64  `json:"spentCount"`
+	Back
 }
 
 // Donor is an organisation that gave. Goods have no sum.
@@ -86,6 +94,8 @@ type GoodsItem struct {
 	IssuedMilli      int64  `json:"issuedMilli"`
 	IssuedLines      int64  `json:"issuedLines"`
 	IssuedUnstated   int64  `json:"issuedUnstated"`
+	ReturnedMilli    int64  `json:"returnedMilli" doc:"Given back to who had given."`
+	ReturnedLines    int64  `json:"returnedLines"`
 	OutOfRange       bool   `json:"outOfRange,omitzero" doc:"A quantity left 64 bits: the figures say nothing."`
 }
 
@@ -213,22 +223,21 @@ func donations(v *projections.View, o *charity.Organisation) Donations {
 func donatedMoney(t *charity.Totals) []DonatedMoney {
 	sum := sumIn(t.Over)
 	return each(t.Money, func(m *charity.Money) DonatedMoney {
-		back := func(amount, count int64) *Money {
-			if count == 0 {
-				return nil
-			}
-			one := sum(amount, m.Currency)
-			return &one
-		}
 		return DonatedMoney{
 			Received: sum(m.Received, m.Currency), ReceivedCount: m.ReceivedCount,
-			Spent: sum(m.Spent, m.Currency), SpentCount: m.SpentCount, Net: sum(m.Received-m.Returned, m.Currency),
-			Returned: back(m.Returned, m.ReturnedCount), Refunded: back(m.Refunded, m.RefundedCount),
+			Spent: sum(m.Spent, m.Currency), SpentCount: m.SpentCount, Back: wentBack(sum, m.Received, m.Back, m.Currency),
 			Channels: each(m.Channels, func(c *charity.Channel) Channel {
 				return Channel{Channel: c.Channel, Amount: sum(c.Amount, m.Currency), Count: c.Count}
 			}),
 		}
 	})
+}
+
+func wentBack(sum func(int64, string) Money, received int64, b charity.Back, currency string) Back {
+	return Back{
+		Returned: sum(b.Returned.Sum, currency), ReturnedCount: b.Returned.Count, Net: sum(received-b.Returned.Sum, currency),
+		Refunded: sum(b.Refunded.Sum, currency), RefundedCount: b.Refunded.Count,
+	}
 }
 
 func campaign(c *charity.Campaign) Campaign {
@@ -243,7 +252,7 @@ func donationDay(r *charity.Day) DonationDay {
 	sum := sumIn(r.Over)
 	return DonationDay{
 		Date: r.Date, Received: sum(r.Received, r.Currency), ReceivedCount: r.ReceivedCount,
-		Spent: sum(r.Spent, r.Currency), SpentCount: r.SpentCount,
+		Spent: sum(r.Spent, r.Currency), SpentCount: r.SpentCount, Back: wentBack(sum, r.Received, r.Back, r.Currency),
 	}
 }
 
@@ -259,7 +268,8 @@ func donor(r *charity.Donor) Donor {
 func goodsItem(r *charity.Goods) GoodsItem {
 	return GoodsItem{
 		Item: r.Item, Unit: r.Unit, ReceivedMilli: r.ReceivedMilli, ReceivedLines: r.ReceivedLines, ReceivedUnstated: r.ReceivedUnstated,
-		IssuedMilli: r.IssuedMilli, IssuedLines: r.IssuedLines, IssuedUnstated: r.IssuedUnstated, OutOfRange: r.Over != 0,
+		IssuedMilli: r.IssuedMilli, IssuedLines: r.IssuedLines, IssuedUnstated: r.IssuedUnstated,
+		ReturnedMilli: r.ReturnedMilli, ReturnedLines: r.ReturnedLines, OutOfRange: r.Over != 0,
 	}
 }
 

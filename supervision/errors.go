@@ -3,6 +3,8 @@ package supervision
 import (
 	"fmt"
 	"strconv"
+
+	"civicledger/events"
 )
 
 // NotFound says that nothing is known under a name, and what to ask instead.
@@ -13,7 +15,7 @@ type NotFound struct {
 }
 
 func (e *NotFound) Error() string {
-	return fmt.Sprintf("no %s %s", e.What, strconv.Quote(e.Key))
+	return fmt.Sprintf("no %s %s", e.What, strconv.Quote(events.Short(e.Key, 300)))
 }
 
 // BadQuestion says that a question cannot be understood, and where.

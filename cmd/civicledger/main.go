@@ -16,12 +16,15 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"civicledger/events"
 )
 
 // Exit codes.
 const (
 	exitBadNews   = 1
 	exitCouldNot  = 2
+	maxMessage    = 16 << 10 // bytes: two signed heads, or a hundred damages
 	defaultListen = "127.0.0.1:8080"
 	defaultBus    = "127.0.0.1:4222"
 	defaultBusURL = "nats://" + defaultBus
@@ -60,7 +63,7 @@ func run(args []string) int {
 		exit = &exitError{exitCouldNot, err.Error()}
 	}
 	if exit.text != "" {
-		fmt.Fprintln(os.Stderr, "civicledger: "+exit.text)
+		fmt.Fprintln(os.Stderr, "civicledger: "+events.Short(exit.text, maxMessage))
 	}
 	return exit.code
 }
@@ -77,12 +80,11 @@ Exit codes: 0 done, 1 the answer is bad news, 2 could not be done.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
 		newInitCommand(), newServeCommand(), newEnrolCommand(), newSubmitCommand(),
 		newImportCommand(), newQueryCommand(), newVerifyCommand(), newSchemaCommand(),
 		newTokenCommand(), newBackupCommand(), newRestoreCommand(), newRepairCommand(), newAcceptLossCommand(),
-		newProveCommand(), newReceiptsCommand(), newExportCommand(), newDemoCommand(),
+		newProveCommand(), newReceiptsCommand(), newExportCommand(), newDemoCommand(), newManCommand(),
 	)
 	return root
 }

@@ -215,6 +215,8 @@ func (q *asking) donationList(cmd *cobra.Command, path, name string) error {
 			{"day", false, func(d *supervision.DonationDay) any { return d.Date }},
 			{"received", true, func(d *supervision.DonationDay) any { return inWords(d.Received) }},
 			{"donations", true, func(d *supervision.DonationDay) any { return d.ReceivedCount }},
+			{"returned", true, func(d *supervision.DonationDay) any { return inWords(d.Returned) }},
+			{"net", true, func(d *supervision.DonationDay) any { return inWords(d.Net) }},
 			{"spent", true, func(d *supervision.DonationDay) any { return inWords(d.Spent) }},
 			{"payments", true, func(d *supervision.DonationDay) any { return d.SpentCount }},
 		})
@@ -276,7 +278,7 @@ func showDonations(out io.Writer, d *supervision.DonationsDetail) {
 	section(out, "money", d.Money, []column[supervision.DonatedMoney]{
 		{"received", true, func(m *supervision.DonatedMoney) any { return inWords(m.Received) }},
 		{"donations", true, func(m *supervision.DonatedMoney) any { return m.ReceivedCount }},
-		{"returned", true, func(m *supervision.DonatedMoney) any { return stated(m.Returned) }},
+		{"returned", true, func(m *supervision.DonatedMoney) any { return inWords(m.Returned) }},
 		{"net", true, func(m *supervision.DonatedMoney) any { return inWords(m.Net) }},
 		{"spent", true, func(m *supervision.DonatedMoney) any { return inWords(m.Spent) }},
 		{"payments", true, func(m *supervision.DonatedMoney) any { return m.SpentCount }},

@@ -78,6 +78,8 @@ func scriptLine(line string) (steps []string, ok bool) {
 		return nil, false
 	case sub == "serve":
 		return []string{"halt", "serve " + args}, true
+	case sub == "accept-loss": // refused: the ledger is served
+		return []string{"! exec civicledger " + strings.ReplaceAll(args, `"`, "'"), "stderr 'serves this directory'"}, true
 	case sub == "enrol":
 		args += " --bus $BUS"
 	case sub == "query" || sub == "prove":

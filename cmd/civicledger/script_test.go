@@ -71,7 +71,13 @@ func scriptParams() testscript.Params {
 			"await":  scriptAwait,
 			"shrink": scriptShrink,
 			"cut":    scriptCut,
-			"show":   scriptShow,
+			"make":   scriptMake,
+			"shorter": func(ts *testscript.TestScript, _ bool, args []string) {
+				if n, most := len(ts.ReadFile(args[0])), args[1]; fmt.Sprintf("%9d", n) > fmt.Sprintf("%9s", most) {
+					ts.Fatalf("%s has %d bytes, at most %s are wanted", args[0], n, most)
+				}
+			},
+			"show": scriptShow,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Values[serverKey{}] = &scriptServer{}
@@ -127,6 +133,19 @@ func scriptShow(ts *testscript.TestScript, _ bool, args []string) {
 	web := httptest.NewServer(http.FileServer(http.Dir(ts.MkAbs(args[0]))))
 	ts.Defer(web.Close)
 	ts.Setenv("WEB", web.URL)
+}
+
+// scriptMake writes a file of events of which the second is out of shape: make FILE
+// deep|long; or that begins with a byte order mark, once or in each line: bom|boms.
+func scriptMake(ts *testscript.TestScript, _ bool, args []string) {
+	const sound = `{"specversion":"1.0","id":"made-%d","source":"urn:civicledger:agency:haidian","type":"fund.opened.v1","time":"2026-03-01T00:00:00+08:00","jurisdiction":"110108","data":{"fund":"f%d","name":"海淀","currency":"CNY","holder":{"name":"海淀区民政局"},"synthetic":true}}`
+	line := func(n int) string { return fmt.Sprintf(sound, n, n) }
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(map[string]string{
+		"deep": line(1) + "\n" + `{"data":{"a":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + "}}\n" + line(2) + "\n",
+		"long": line(1) + "\n{" + strings.Repeat("x", 5_000_000) + "}\n" + line(2) + "\n",
+		"bom":  "\ufeff" + line(3) + "\r\n",
+		"boms": "\ufeff" + line(3) + "\n\ufeff" + line(4) + "\n",
+	}[args[1]]), 0o644))
 }
 
 // scriptCut takes a number of bytes off the end of a file: cut FILE N.

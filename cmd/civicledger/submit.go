@@ -64,6 +64,9 @@ Exit code 1: some lines were refused; each is reported with its line and reasons
 				return err
 			}
 			defer closeIn()
+			if _, err := keys.Load(s.keyFile); err != nil {
+				return err
+			}
 			lines, done, err := s.examine(in, cmd.ErrOrStderr())
 			if err != nil {
 				return err
@@ -278,7 +281,10 @@ func (s *sending) report(w io.Writer, line int, reason bus.Reason) {
 	if where != "" {
 		where = " " + where
 	}
-	fmt.Fprintf(w, "line %d%s: %s: %s\n", line, where, reason.Code, reason.Message)
+	if line > 0 { // of the file; else it is about no single one
+		where = fmt.Sprintf("line %d%s: ", line, where)
+	}
+	fmt.Fprintf(w, "%s%s: %s\n", where, reason.Code, reason.Message)
 }
 
 func (s *sending) summarise(w io.Writer, o outcome) {

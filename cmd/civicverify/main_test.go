@@ -15,11 +15,7 @@ import (
 	"civicledger/cmd/internal/auditor"
 	"civicledger/ledger"
 	"civicledger/ledger/book"
-	"civicledger/ledger/chain"
-	"civicledger/ledger/keys"
 	"civicledger/ledger/ledgertest"
-	"civicledger/ledger/roster"
-	"civicledger/ledger/suite"
 	"civicledger/ledger/tiles"
 	"civicledger/ledger/verify/verdict"
 )
@@ -31,11 +27,6 @@ const origin = "ledger.example.org/test"
 func newLedger(t *testing.T) (*ledger.Ledger, string, string) {
 	t.Helper()
 	dir := t.TempDir()
-	log, err := keys.CreateLog(filepath.Join(dir, "log.key"), origin)
-	if err != nil {
-		t.Fatal(err)
-	}
-	operator, agency := mustKey(t), mustKey(t)
 	if err := book.Create(dir); err != nil {
 		t.Fatal(err)
 	}
@@ -43,53 +34,8 @@ func newLedger(t *testing.T) (*ledger.Ledger, string, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := ledger.Config{Store: store, Index: ledgertest.NewMemoryIndex(), Signer: log, VerifierKey: log.VerifierKey()}
-	if err := ledger.Create(cfg, mustSay(t, operator, roster.LedgerOpened, roster.Opened{
-		Origin: origin, Suite: suite.SHA256Ed25519, LogKey: log.VerifierKey(), OperatorKey: operator.Public(), Timezone: "Asia/Shanghai",
-	})); err != nil {
-		t.Fatal(err)
-	}
-	l, err := ledger.Open(context.Background(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	proof, err := agency.ProveEnrolment(origin, "haidian")
-	if err != nil {
-		t.Fatal(err)
-	}
-	wait, err := l.Submit(context.Background(), mustSay(t, operator, roster.AgencyEnrolled, roster.Enrolled{
-		Agency: "haidian", Name: "haidian", Types: []string{"*"}, Jurisdictions: []string{"*"}, Source: "urn:haidian", Key: agency.Public(), Proof: proof,
-	}))
-	if err == nil {
-		_, err = wait(context.Background())
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l, dir, log.VerifierKey()
-}
-
-func mustKey(t *testing.T) *keys.Key {
-	t.Helper()
-	k, err := keys.Generate(suite.Default())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return k
-}
-
-func mustSay(t *testing.T, operator *keys.Key, eventType string, data any) *chain.Submission {
-	t.Helper()
-	line, err := roster.Line(origin, eventType, eventType, time.Now(), data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sub, err := operator.SignSubmission(origin, chain.Operator, [][]byte{line})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return sub
+	f := ledgertest.NewFounding(t, origin, time.Now())
+	return f.Open(t, store, ledgertest.NewMemoryIndex()), dir, f.Log.VerifierKey()
 }
 
 func civicverify(args ...string) (code int, stdout, stderr string) {

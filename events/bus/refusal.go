@@ -111,6 +111,10 @@ func ParseRefusal(body []byte) (*Refusal, error) {
 	if r.Format != RefusalFormat {
 		return nil, fmt.Errorf("read refusal: format %q is not %q", r.Format, RefusalFormat)
 	}
+	for i := range r.Problems { // whoever runs the broker wrote them
+		p := &r.Problems[i].Problem
+		*p = events.Problems{*p}.At(p.Line)[0]
+	}
 	return &r, nil
 }
 

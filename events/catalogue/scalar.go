@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
+	"civicledger/events"
 	"civicledger/events/ident"
 	"civicledger/events/money"
 )
@@ -78,7 +79,7 @@ func (w *walker) number(row *Field, at int, v []byte) {
 	}
 	n, err := strconv.ParseInt(string(v), 10, 64)
 	if err != nil || v[0] == '-' && n == 0 {
-		w.refuse(at, "bad-number", "%s must be a plain integer: no fraction, no exponent, at most 10^15; amounts are minor units (fen)", clip(v))
+		w.refuse(at, "bad-number", "%s must be a plain integer: no fraction, no exponent, at most 10^15; amounts are minor units (fen)", events.Short(string(v), 60))
 		return
 	}
 	low, high := row.Min, row.Max
@@ -103,7 +104,7 @@ func judgeText(row *Field, kind Kind, enum map[string]string, s []byte) (code, m
 		return judgeLength(row, s)
 	case Enum:
 		if _, ok := enum[string(s)]; !ok {
-			return "not-in-list", strconv.Quote(clip(s)) + " is none of " + strings.Join(row.Enum, ", ")
+			return "not-in-list", strconv.Quote(events.Short(string(s), 60)) + " is none of " + strings.Join(row.Enum, ", ")
 		}
 		return "", ""
 	case Slug:

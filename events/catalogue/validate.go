@@ -83,7 +83,7 @@ func (w *walker) object(s *shape) {
 		name := w.plain(w.cur.Name())
 		i, known := s.index[string(name)]
 		if !known {
-			w.refuse(at, "unknown-member", "%q is not a member of this type: see civicledger schema; free text belongs in note", clip(name))
+			w.refuse(at, "unknown-member", "%q is not a member of this type: see civicledger schema; free text belongs in note", events.Short(string(name), 60))
 			w.cur.Value()
 			continue
 		}
@@ -215,11 +215,4 @@ func (w *walker) judgeNeeds(at int, name string, has bool, because string) {
 	if !has {
 		w.refuseMember(at, name, "missing", name+" is missing: it must stand where "+because)
 	}
-}
-
-func clip(b []byte) string {
-	if len(b) > 60 {
-		b = b[:60]
-	}
-	return strings.ToValidUTF8(string(b), "")
 }

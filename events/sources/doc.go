@@ -6,9 +6,9 @@
 // fingerprint of each row's id (draw notices, which are one small JSON
 // document, are held whole). It refuses to guess: a row is one event or more,
 // or an error that names line, column and cure; nothing is dropped in silence
-// and no sum is rounded. Ids come from the publisher's row id, or from the
-// file's name and the row, and times from the dates in the file, so the same
-// file always gives the same bytes. It refuses to put a natural person's name
+// and no sum is rounded. Ids are made of what a row says, or of the
+// publisher's own number, and times of the dates in the file, so the same rows
+// always give the same bytes, whatever the file is called. It refuses to put a natural person's name
 // on a log: see organisationName.
 //
 // Formats: FORMATS.md beside this file. Nothing here reads the network.

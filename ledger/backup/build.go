@@ -70,8 +70,8 @@ func (w *repair) build(ctx context.Context, shadow string) error {
 }
 
 func (w *repair) buildSlots(shadow string) error {
-	for i, name := range frame.SlotNames {
-		if i == 0 && w.newSlot != nil {
+	for _, name := range frame.SlotNames {
+		if w.newSlot != nil {
 			w.done.Changes = append(w.done.Changes, Change{File: inBook(name), Bytes: int64(len(w.newSlot)), What: "the checkpoint, from a source", Last: w.cp.Size - 1})
 			if err := w.files.put(bookPath(shadow, name), w.newSlot); err != nil {
 				return err

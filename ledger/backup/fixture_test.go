@@ -17,7 +17,7 @@ import (
 	"civicledger/ledger/chain"
 	"civicledger/ledger/frame"
 	"civicledger/ledger/keys"
-	"civicledger/ledger/roster"
+	"civicledger/ledger/ledgertest"
 	"civicledger/ledger/suite"
 	"civicledger/ledger/verify"
 	"civicledger/ledger/verify/source"
@@ -34,52 +34,31 @@ const (
 // test decides what shares a commit and a time of recording.
 type rig struct {
 	testing.TB
-	dir      string
-	log      *keys.Log
-	operator *keys.Key
-	agency   *keys.Key
-	store    *book.Book
-	head     chain.Head
-	tree     *chain.Tree
-	clock    int64
-	said     int
+	dir    string
+	log    *keys.Log
+	agency *keys.Key
+	store  *book.Book
+	head   chain.Head
+	tree   *chain.Tree
+	clock  int64
+	said   int
 }
 
 // newRig makes a ledger with a genesis entry and one agency.
 func newRig(t testing.TB) *rig {
 	t.Helper()
 	r := &rig{TB: t, dir: filepath.Join(t.TempDir(), "d"), tree: chain.NewTree(suite.Default()), clock: testStart}
-	var err error
-	if r.log, err = keys.CreateLog(filepath.Join(t.TempDir(), "log.key"), testOrigin); err != nil {
-		t.Fatal(err)
-	}
-	r.operator, r.agency = r.key(), r.key()
+	f := ledgertest.NewFounding(t, testOrigin, time.UnixMilli(testStart))
+	r.log, r.agency = f.Log, f.Agency
 	if err := book.Create(r.dir); err != nil {
 		t.Fatal(err)
 	}
 	r.put(keyFile, []byte(r.log.VerifierKey()+"\n"))
 	r.open()
-	r.commit(1, r.system(roster.LedgerOpened, roster.Opened{
-		Origin: testOrigin, Suite: suite.SHA256Ed25519, LogKey: r.log.VerifierKey(), OperatorKey: r.operator.Public(), Timezone: "Asia/Shanghai",
-	}))
-	proof, err := r.agency.ProveEnrolment(testOrigin, "haidian")
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.commit(1, r.system(roster.AgencyEnrolled, roster.Enrolled{
-		Agency: "haidian", Name: "haidian", Types: []string{"*"}, Jurisdictions: []string{"*"}, Source: "urn:haidian", Key: r.agency.Public(), Proof: proof,
-	}))
+	r.commit(1, f.Genesis)
+	r.commit(1, f.Enrolment)
 	r.sign()
 	return r
-}
-
-func (r *rig) key() *keys.Key {
-	r.Helper()
-	k, err := keys.Generate(suite.Default())
-	if err != nil {
-		r.Fatal(err)
-	}
-	return k
 }
 
 func (r *rig) put(name string, data []byte) {
@@ -103,20 +82,6 @@ func (r *rig) close() {
 	if err := r.store.Close(); err != nil {
 		r.Fatal(err)
 	}
-}
-
-func (r *rig) system(eventType string, data any) *chain.Submission {
-	r.Helper()
-	r.said++
-	line, err := roster.Line(testOrigin, eventType, fmt.Sprint("system-", r.said), time.UnixMilli(r.clock), data)
-	if err != nil {
-		r.Fatal(err)
-	}
-	sub, err := r.operator.SignSubmission(testOrigin, chain.Operator, [][]byte{line})
-	if err != nil {
-		r.Fatal(err)
-	}
-	return sub
 }
 
 // events returns a submission of count events.

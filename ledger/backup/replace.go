@@ -114,7 +114,7 @@ func (w *repair) replace(shadow string) error {
 		}
 	}
 	if w.newSlot != nil {
-		names = append(names, frame.SlotNames[0])
+		names = append(names, frame.SlotNames[:]...)
 	}
 	for _, name := range names {
 		if _, err := os.Stat(bookPath(w.Data, name)); err == nil {

@@ -144,7 +144,7 @@ func unsound(what string, report *verdict.Report, consequence string) *Refused {
 		what, consequence, report.DefectCount, d.Kind, d.First, d.Last, d.Message)}
 	for _, d := range report.Defects {
 		r.Damages = append(r.Damages, damageOf(&d))
-		if (d.Kind == verdict.KindRewind || d.Kind == verdict.KindFork) && report.Known != nil {
+		if d.Contradicts() && report.Known != nil {
 			r.Before, r.Now = report.Known.Note, report.Checkpoint.Note
 		}
 	}

@@ -58,6 +58,9 @@ func (c *copier) resume() error {
 	}
 	if c.held != nil {
 		c.done.Before, c.done.Note = c.held.Size, c.held.note
+		if err := c.putSlots(c.held.note, c.held.sequence); err != nil { // before the book grows
+			return err
+		}
 	}
 	if len(c.have) == 0 {
 		if c.held != nil {

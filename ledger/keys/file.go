@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 )
 
@@ -29,16 +30,19 @@ func readPrivate(path string) ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s: %w: not a regular file", path, ErrFormat)
 	}
-	if mode := info.Mode().Perm(); mode&0o077 != 0 {
-		return nil, fmt.Errorf("%s: %w (mode %04o): if nobody else has read it, run: chmod 600 %s; otherwise have the key revoked",
-			path, ErrReadable, mode, path)
-	}
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
 		return nil, err
 	}
 	if len(data) > maxFile {
 		return nil, fmt.Errorf("%s: %w: longer than %d bytes", path, ErrFormat, maxFile)
+	}
+	if text := string(data); !strings.HasPrefix(text, fileTag) && !strings.HasPrefix(text, skeyTag) {
+		return nil, fmt.Errorf("%s: %w: it holds no private key; a public key (log.pub) is for those who verify", path, ErrFormat)
+	}
+	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+		return nil, fmt.Errorf("%s: %w (mode %04o): if nobody else has read it, run: chmod 600 %s; otherwise have the key revoked",
+			path, ErrReadable, mode, path)
 	}
 	return data, nil
 }

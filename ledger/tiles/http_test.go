@@ -70,7 +70,7 @@ func TestServer_CacheHeaders(t *testing.T) {
 		}
 	}
 	resp, _ := ask(t, tiles.New(broken{l}, slog.New(slog.DiscardHandler)), http.MethodGet, "/tile/0/001", nil)
-	if resp.StatusCode != http.StatusInternalServerError || resp.Header.Get("Cache-Control") != "no-store" {
+	if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("a failed read: %s %v", resp.Status, resp.Header)
 	}
 }

@@ -173,7 +173,7 @@ func (broken) Tile(int, uint64, int) ([]chain.Hash, error) { return nil, ledger.
 
 func TestServer_SaysWhenItCannotRead(t *testing.T) {
 	l, _ := newLedger(t, 3)
-	if resp, _ := get(t, serve(t, broken{l}, nil)+"/tile/0/000.p/3"); resp.StatusCode != http.StatusInternalServerError {
+	if resp, _ := get(t, serve(t, broken{l}, nil)+"/tile/0/000.p/3"); resp.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("status %s", resp.Status)
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"civicledger/ledger/chain"
 	"civicledger/ledger/roster"
+	"civicledger/ledger/verify/judge"
 	"civicledger/ledger/verify/quick"
 	"civicledger/ledger/verify/source"
 	"civicledger/ledger/verify/verdict"
@@ -220,7 +221,7 @@ func (l *testLedger) accepts(dir string, opts Options) bool {
 	if err != nil {
 		l.Fatal(err)
 	}
-	return cp != nil && len(defects) == 0 && quick.Accept(context.Background(), d, &verdict.Report{Key: l.VKey}, cp, quick.Options{Known: opts.Known, Stretch: opts.stretch})
+	return cp != nil && len(defects) == 0 && quick.Accept(context.Background(), d, cp.Size, judge.New(l.VKey, cp, opts.Known, nil), new(verdict.Report), opts.stretch)
 }
 
 func mustJSON(t testing.TB, r *verdict.Report) string {

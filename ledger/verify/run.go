@@ -19,7 +19,7 @@ type Options struct {
 
 	Careful bool // judge every entry by itself; do not try the quick way
 
-	stretch int64 // for tests: quick.Options
+	stretch int64 // for tests: of quick.Accept
 }
 
 // Run verifies a log against the verifier key of its checkpoints (a C2SP
@@ -41,12 +41,11 @@ func Run(ctx context.Context, src source.Source, vkey string, opts Options) *ver
 		return r
 	}
 	r.Checkpoint = cp.Seen()
-	dir, isDir := src.(source.Directory)
-	if isDir && cp != nil && len(defects) == 0 && !opts.Careful &&
-		quick.Accept(ctx, dir, r, cp, quick.Options{Progress: opts.Progress, Known: opts.Known, Stretch: opts.stretch}) {
+	newJudge := func() *judge.Judge { return judge.New(vkey, cp, opts.Known, opts.Progress, defects...) }
+	if dir, ok := src.(source.Directory); ok && cp != nil && len(defects) == 0 && !opts.Careful && quick.Accept(ctx, dir, cp.Size, newJudge(), r, opts.stretch) {
 		return r
 	}
-	err = judge.New(vkey, cp, opts.Known, opts.Progress, defects...).Run(ctx, src, r)
+	err = newJudge().Run(ctx, src, r)
 	if err != nil {
 		r.Problem = "reading stopped: " + err.Error()
 		if errors.Is(err, context.Canceled) {

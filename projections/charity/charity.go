@@ -98,7 +98,8 @@ func (p *Projection) change(c *change) {
 	case *catalogue.DonationSpent:
 		p.spent(c, d)
 	case *catalogue.SpendingRefunded:
-		p.refunded(c, d)
+		c.named(d.Organisation, d.Campaign)
+		p.back(c, d.Organisation, d.Currency, d.Date, d.Amount, func(b *Back) *Flow { return &b.Refunded })
 	case *catalogue.GoodsIssued:
 		p.issued(c, d)
 	case *catalogue.DisclosurePublished:
@@ -214,32 +215,31 @@ func (p *Projection) spent(c *change, d *catalogue.DonationSpent) {
 	})
 }
 
+// returned counts a gift that went back, beside what was received.
 func (p *Projection) returned(c *change, d *catalogue.DonationReturned) {
 	c.named(d.Organisation, d.Campaign)
-	add := func(b *Back, over *int64) {
-		projections.Add(&b.Returned, c.sign**d.Amount, over)
-		b.ReturnedCount += c.sign
-	}
-	p.total(c, d.Organisation, func(t *Totals) {
-		if d.Amount == nil {
-			t.GoodsReturned += c.sign
-			return
-		}
-		add(&t.money(d.Currency).Back, &t.Over)
-	})
 	if d.Amount != nil {
-		p.day(c, d.Currency, d.Date, func(day *Day) { add(&day.Back, &day.Over) })
+		p.back(c, d.Organisation, d.Currency, d.Date, *d.Amount, func(b *Back) *Flow { return &b.Returned })
+		return
+	}
+	p.total(c, d.Organisation, func(*Totals) {})
+	for _, g := range d.Goods {
+		p.item(c, g, func(row *Goods) {
+			row.ReturnedLines += c.sign
+			quantity(g, c.sign, &row.ReturnedMilli, &row.ReturnedUnstated, &row.Over)
+		})
 	}
 }
 
-func (p *Projection) refunded(c *change, d *catalogue.SpendingRefunded) {
-	c.named(d.Organisation, d.Campaign)
+// back counts money that went back.
+func (p *Projection) back(c *change, o ident.OrgRef, currency, date string, amount int64, of func(*Back) *Flow) {
 	add := func(b *Back, over *int64) {
-		projections.Add(&b.Refunded, c.sign*d.Amount, over)
-		b.RefundedCount += c.sign
+		f := of(b)
+		projections.Add(&f.Sum, c.sign*amount, over)
+		f.Count += c.sign
 	}
-	p.total(c, d.Organisation, func(t *Totals) { add(&t.money(d.Currency).Back, &t.Over) })
-	p.day(c, d.Currency, d.Date, func(day *Day) { add(&day.Back, &day.Over) })
+	p.total(c, o, func(t *Totals) { add(&t.money(currency).Back, &t.Over) })
+	p.day(c, currency, date, func(day *Day) { add(&day.Back, &day.Over) })
 }
 
 func (p *Projection) issued(c *change, d *catalogue.GoodsIssued) {
@@ -269,7 +269,7 @@ func (p *Projection) day(c *change, currency, date string, add func(*Day)) {
 			return &Day{Organisation: c.who, Campaign: scope, Currency: currency, Date: date}
 		})
 		add(row)
-		if row.ReceivedCount == 0 && row.SpentCount == 0 && row.empty() {
+		if row.ReceivedCount == 0 && row.SpentCount == 0 && row.Back == (Back{}) {
 			p.days.Delete(key)
 		}
 	}
@@ -282,7 +282,7 @@ func (p *Projection) item(c *change, g catalogue.Goods, add func(*Goods)) {
 			return &Goods{Organisation: c.who, Campaign: scope, Item: g.Item, Unit: g.Unit}
 		})
 		add(row)
-		if row.ReceivedLines == 0 && row.IssuedLines == 0 {
+		if row.ReceivedLines == 0 && row.IssuedLines == 0 && row.ReturnedLines == 0 {
 			p.goods.Delete(key)
 		}
 	}
@@ -293,7 +293,7 @@ func (t *Totals) prune(sign int64) {
 	if t.Entries += sign; sign > 0 {
 		return
 	}
-	t.Money = slices.DeleteFunc(t.Money, func(m *Money) bool { return m.ReceivedCount == 0 && m.SpentCount == 0 && m.empty() })
+	t.Money = slices.DeleteFunc(t.Money, func(m *Money) bool { return m.ReceivedCount == 0 && m.SpentCount == 0 && m.Back == (Back{}) })
 	for _, m := range t.Money {
 		if m.Channels = slices.DeleteFunc(m.Channels, func(ch *Channel) bool { return ch.Count == 0 }); len(m.Channels) == 0 {
 			m.Channels = nil

@@ -140,7 +140,7 @@ func TestCharity_ReturnedAndRefunded(t *testing.T) {
 		{ID: "s", Type: "charity.donation.spent.v1", Data: &spent}, {ID: "f", Type: "charity.spending.refunded.v1", Data: &refunded},
 	}, fresh, func(v *projections.View, _ map[string]uint64) {
 		m := charity.From(v).Organisation(byName.Key()).Money[0]
-		if m.Received != 100 || m.Returned != 40 || m.Spent != 30 || m.Refunded != 10 {
+		if m.Received != 100 || m.Back.Returned.Sum != 40 || m.Spent != 30 || m.Back.Refunded.Sum != 10 {
 			t.Errorf("money %+v", m)
 		}
 	})

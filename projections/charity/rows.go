@@ -15,32 +15,33 @@ type Totals struct {
 	Donors        Donors   `json:"donors"`        // donations by kind of donor
 	GoodsReceived int64    `json:"goodsReceived"` // donations in goods
 	GoodsIssued   int64    `json:"goodsIssued"`   // issues of goods
-	GoodsReturned int64    `json:"goodsReturned,omitzero"`
 	Disclosures   int64    `json:"disclosures"`
 	Over          int64    `json:"over,omitzero"` // not 0: a sum is out of range, the figures say nothing
 }
 
 // Money is the sums of one currency, in minor units.
 type Money struct {
-	Currency      string `json:"currency"`
-	Received      int64  `json:"received"`
-	ReceivedCount int64  `json:"receivedCount"`
-	Spent         int64  `json:"spent"`
-	SpentCount    int64  `json:"spentCount"`
-	Back
-	Channels []*Channel `json:"channels,omitzero"` // of what was received
+	Currency      string     `json:"currency"`
+	Received      int64      `json:"received"`
+	ReceivedCount int64      `json:"receivedCount"`
+	Spent         int64      `json:"spent"`
+	SpentCount    int64      `json:"spentCount"`
+	Back          Back       `json:"back,omitzero"`
+	Channels      []*Channel `json:"channels,omitzero"` // of what was received
 }
 
-// Back is what went or came back: gifts that were returned, and spending that
-// was refunded. What was received and spent stays said.
+// Back is money that went back: gifts to their givers, spending to the charity.
+// What was received and spent stays in the sums of that.
 type Back struct {
-	Returned      int64 `json:"returned,omitzero"`
-	ReturnedCount int64 `json:"returnedCount,omitzero"`
-	Refunded      int64 `json:"refunded,omitzero"`
-	RefundedCount int64 `json:"refundedCount,omitzero"`
+	Returned Flow `json:"returned"`
+	Refunded Flow `json:"refunded"`
 }
 
-func (b *Back) empty() bool { return b.ReturnedCount == 0 && b.RefundedCount == 0 }
+// Flow is a sum and of how many events it is.
+type Flow struct {
+	Sum   int64 `json:"sum"`
+	Count int64 `json:"count"`
+}
 
 // Channel is how money came; "" where the publisher does not say.
 type Channel struct {
@@ -141,8 +142,8 @@ type Day struct {
 	ReceivedCount int64  `json:"receivedCount"`
 	Spent         int64  `json:"spent"`
 	SpentCount    int64  `json:"spentCount"`
-	Back
-	Over int64 `json:"over,omitzero"` // as in Totals
+	Back          Back   `json:"back,omitzero"`
+	Over          int64  `json:"over,omitzero"` // as in Totals
 }
 
 // Goods is one item in one unit, as published. Campaign "" is all of the
@@ -158,6 +159,9 @@ type Goods struct {
 	IssuedMilli      int64  `json:"issuedMilli"`
 	IssuedLines      int64  `json:"issuedLines"`
 	IssuedUnstated   int64  `json:"issuedUnstated"`
+	ReturnedMilli    int64  `json:"returnedMilli,omitzero"`
+	ReturnedLines    int64  `json:"returnedLines,omitzero"`
+	ReturnedUnstated int64  `json:"returnedUnstated,omitzero"`
 	Over             int64  `json:"over,omitzero"` // as in Totals
 }
 

@@ -130,9 +130,9 @@ func (p *Projection) change(c *change) {
 	case *catalogue.SubsidyPaid:
 		p.paid(c, d)
 	case *catalogue.SubsidyCancelled:
-		back := catalogue.SubsidyPaid(*d)
-		back.Amount = -back.Amount
-		p.paid(c, &back)
+		paid := catalogue.SubsidyPaid(*d)
+		paid.Amount = -d.Amount
+		p.paid(c, &paid)
 	case *catalogue.SubsidyReturned:
 		p.returned(c, d)
 	case *catalogue.RecoveryOrdered:
@@ -140,15 +140,18 @@ func (p *Projection) change(c *change) {
 	case *catalogue.RecoveryReceived:
 		p.recovered(c, d)
 	case *catalogue.DonationReceived:
-		p.donated(c, d, 1)
+		p.donated(c, d)
 	case *catalogue.DonationReturned:
-		given := catalogue.DonationReceived(*d)
-		p.donated(c, &given, -1)
+		if given := catalogue.DonationReceived(*d); d.Amount != nil {
+			given.Amount = projections.Ptr(-*d.Amount)
+			p.donated(c, &given)
+		}
 	case *catalogue.DonationSpent:
-		p.spent(c, d, 1)
+		p.spent(c, d)
 	case *catalogue.SpendingRefunded:
 		spent := catalogue.DonationSpent(*d)
-		p.spent(c, &spent, -1)
+		spent.Amount = -d.Amount
+		p.spent(c, &spent)
 	case *catalogue.BalanceStated:
 		p.stated(c, d)
 	}

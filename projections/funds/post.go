@@ -110,19 +110,17 @@ func (p *Projection) budget(c *change, d *catalogue.BudgetAllocated) {
 	p.move(c, movement{d.Fund, d.Currency, date, party{OutsideTreasury, ""}, who, d.Amount})
 }
 
-// donated books a gift, or one that was returned (way -1).
-func (p *Projection) donated(c *change, d *catalogue.DonationReceived, way int64) {
+func (p *Projection) donated(c *change, d *catalogue.DonationReceived) {
 	if d.Amount == nil {
 		return
 	}
-	who, amount := c.holder(d.Organisation), way**d.Amount
-	p.move(c, movement{d.Fund, d.Currency, d.Date, party{OutsideDonors, ""}, who, amount})
-	p.onAccount(c, who.key, d.Account, d.Currency, d.Date, amount)
+	who := c.holder(d.Organisation)
+	p.move(c, movement{d.Fund, d.Currency, d.Date, party{OutsideDonors, ""}, who, *d.Amount})
+	p.onAccount(c, who.key, d.Account, d.Currency, d.Date, *d.Amount)
 }
 
-// spent books spending, or what was refunded of it (way -1).
-func (p *Projection) spent(c *change, d *catalogue.DonationSpent, way int64) {
-	who, amount := c.holder(d.Organisation), way*d.Amount
-	p.move(c, movement{d.Fund, d.Currency, d.Date, who, party{OutsideSpending, ""}, amount})
-	p.onAccount(c, who.key, d.Account, d.Currency, d.Date, -amount)
+func (p *Projection) spent(c *change, d *catalogue.DonationSpent) {
+	who := c.holder(d.Organisation)
+	p.move(c, movement{d.Fund, d.Currency, d.Date, who, party{OutsideSpending, ""}, d.Amount})
+	p.onAccount(c, who.key, d.Account, d.Currency, d.Date, -d.Amount)
 }

@@ -220,6 +220,23 @@ func (d *doors) entries(t *testing.T) {
 		}
 	}
 	d.refused(fmt.Sprintf("/v1/entries/%d", d.size), http.StatusNotFound)
+	for i, sub := range d.sent { // each of one entry, from entry 2 on
+		digest := sub.Digest(suite.Default(), origin)
+		path := fmt.Sprintf("/v1/receipts/%x", digest[:])
+		if d.state.bad == uint64(i)+2 || d.state.lost {
+			d.unanswered(t, path)
+			continue
+		}
+		status, _, body := d.get(path)
+		receipt, err := chain.ParseReceipt(body)
+		if err == nil {
+			err = receipt.Verify(sub.Lines, verifier)
+		}
+		if err != nil {
+			t.Errorf("the receipt of entry %d: %d %v", i+2, status, err)
+		}
+	}
+	d.refused("/v1/receipts/"+strings.Repeat("0", 64), http.StatusNotFound)
 	var got []uint64
 	for path := "/v1/entries?limit=3"; path != ""; {
 		page := ask[supervision.Page[supervision.Entry]](d.rig, path)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"civicledger/events"
 	"civicledger/ledger"
 	"civicledger/projections"
 	"civicledger/supervision"
@@ -111,5 +112,6 @@ func problemAt(location, value, message string) *Problem {
 	return p
 }
 
-// printable is what the codec can write: it refuses bad UTF-8.
-func printable(s string) string { return strings.ToValidUTF8(s, "\ufffd") }
+// printable is what the codec can write, which refuses bad UTF-8, and no longer than
+// a message may be.
+func printable(s string) string { return events.Short(strings.ToValidUTF8(s, "\ufffd"), 300) }

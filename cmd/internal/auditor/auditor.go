@@ -138,25 +138,19 @@ func ReadKey(key string) (string, error) {
 	return strings.TrimSpace(string(data)), nil
 }
 
-// nowAndThen is true every two seconds: how often a long run tells how far it is.
-func nowAndThen() func() bool {
+// tellTo tells how far a long run is, every two seconds.
+func tellTo(w io.Writer) func(what string, done, total int64) {
 	last := time.Now()
-	return func() bool {
-		now := time.Now()
-		told := now.Sub(last) > 2*time.Second
-		if told {
+	return func(what string, done, total int64) {
+		if now := time.Now(); now.Sub(last) > 2*time.Second && total > 0 {
 			last = now
+			fmt.Fprintf(w, "%d of %d %s (%d %%)\n", done, total, what, done*100/total)
 		}
-		return told
 	}
 }
 
 // progressTo tells how far a log is verified.
 func progressTo(w io.Writer) func(done, total uint64) {
-	told := nowAndThen()
-	return func(done, total uint64) {
-		if total > 0 && told() {
-			fmt.Fprintf(w, "%d of %d entries (%d %%)\n", done, total, done*100/total)
-		}
-	}
+	tell := tellTo(w)
+	return func(done, total uint64) { tell("entries", int64(done), int64(total)) }
 }

@@ -190,7 +190,7 @@ func writeEvidence(b *strings.Builder, r *verdict.Report) {
 		return
 	}
 	for i := range r.Defects {
-		if kind := r.Defects[i].Kind; kind == verdict.KindRewind || kind == verdict.KindFork || kind == verdict.KindCut {
+		if r.Defects[i].Contradicts() {
 			writeHeads(b, r.Known.Note, r.Checkpoint.Note)
 			return
 		}

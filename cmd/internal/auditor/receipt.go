@@ -135,16 +135,6 @@ func ListLines(lines []int) string {
 	return strings.Join(parts, ",")
 }
 
-// tellTo tells how far a check of receipts is.
-func tellTo(w io.Writer) func(what string, done, total int64) {
-	told := nowAndThen()
-	return func(what string, done, total int64) {
-		if told() {
-			fmt.Fprintf(w, "%d of %d %s\n", done, total, what)
-		}
-	}
-}
-
 func receiptWords(r *offline.ReceiptReport, verbose bool) string {
 	var b strings.Builder
 	verdict := "PROVEN, every line is on the log byte for byte"

@@ -41,7 +41,7 @@ var law = []rule{
 	{"ledger/index", []string{"ledger", "ledger/chain", "ledger/lock"}},
 	{"ledger/tiles", []string{"ledger", "ledger/chain", "ledger/lock", "ledger/suite"}},
 	{"ledger/keys", []string{"ledger/chain", "ledger/suite"}},
-	{"ledger/*test", append([]string{"ledger"}, formats...)}, // conformance suites, for tests only
+	{"ledger/*test", append([]string{"ledger", "ledger/keys"}, formats...)}, // conformance suites and small ledgers, for tests only: they sign
 
 	{"events/bus/...", append([]string{"events/..."}, formats...)},
 	{"events/sources/...", append([]string{"events/sources/..."}, business...)},

@@ -8,10 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
-	"sync"
-	"sync/atomic"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -37,14 +34,12 @@ type Follower struct {
 	vkey     string
 	progress func(done, total uint64)
 
-	suite    *suite.Suite
-	roster   *roster.Roster
-	tree     *chain.Tree
-	last     chain.Hash // leaf hash of the newest entry
-	keys     map[chain.EventKey]struct{}
-	open     *chain.Submission // begun, not complete
-	openHead chain.Header      // of its first entry
-	openEnv  []chain.Envelope
+	suite  *suite.Suite
+	roster *roster.Roster
+	tree   *chain.Tree
+	last   chain.Hash // leaf hash of the newest entry
+	keys   map[chain.EventKey]struct{}
+	open   *source.Assembly // begun, not complete
 }
 
 // New returns a follower before entry 0.
@@ -93,7 +88,7 @@ func (f *Follower) Advance(ctx context.Context, cp *verdict.Signed) error {
 	}
 	switch {
 	case f.open != nil:
-		return found(verdict.KindSubmission, f.openHead.Index, size-1, "the log ends at %d within a submission of %d events", size, f.openHead.Count)
+		return found(verdict.KindSubmission, f.open.Header.Index, size-1, "the log ends at %d within a submission of %d events", size, f.open.Header.Count)
 	case f.tree.Root() != cp.Root:
 		return found(verdict.KindTreeRoot, 0, max(size, 1)-1, "the first %d entries as they were read do not make the root that the checkpoint signs", size)
 	}
@@ -136,7 +131,7 @@ func (f *Follower) take(ctx context.Context, b *source.Bundle) error {
 		}
 	}
 	items := make([]source.Item, len(b.Entries))
-	onCores(len(items), func(i int) {
+	source.OnCores(len(items), func(i int) {
 		items[i].Raw = b.Entries[i]
 		items[i].Parse(f.suite)
 	})
@@ -164,7 +159,7 @@ func (f *Follower) take(ctx context.Context, b *source.Bundle) error {
 		leaves = append(leaves, it.Leaf)
 	}
 	errs := make([]error, len(jobs))
-	onCores(len(jobs), func(i int) { errs[i] = jobs[i].judge() })
+	source.OnCores(len(jobs), func(i int) { errs[i] = jobs[i].judge() })
 	if i := slices.IndexFunc(errs, func(err error) bool { return err != nil }); i >= 0 {
 		return errs[i]
 	}
@@ -205,22 +200,18 @@ func (f *Follower) assemble(it *source.Item) (*rightsJob, error) {
 	h := &it.Header
 	switch {
 	case h.Position == 1 && f.open != nil:
-		return nil, found(verdict.KindSubmission, f.openHead.Index, h.Index-1, "a submission of %d events ends after %d", f.openHead.Count, len(f.open.Lines))
+		return nil, &Found{f.open.Cut(h.Index)}
 	case h.Position == 1:
-		f.openHead, f.openEnv = *h, nil
-		f.open = &chain.Submission{Agency: h.Agency, KeyID: h.KeyID, Signature: h.Signature}
-	case f.open == nil || h.Position != len(f.open.Lines)+1 || h.Count != f.openHead.Count ||
-		h.Agency != f.open.Agency || h.KeyID != f.open.KeyID || h.Recorded != f.openHead.Recorded:
-		return nil, found(verdict.KindSubmission, h.Index, h.Index, "says it is event %d of %d of a submission of %s, which the entry before does not continue into", h.Position, h.Count, h.Agency)
+		f.open = source.Assemble(h)
+	case !f.open.Continues(h):
+		return nil, &Found{source.Stray(h)}
 	}
-	f.open.Lines = append(f.open.Lines, it.Line)
-	f.openEnv = append(f.openEnv, it.Envelope)
-	if h.Position < h.Count {
+	if !f.open.Add(it) {
 		return nil, nil
 	}
-	job := &rightsJob{sub: f.open, envelopes: f.openEnv, roster: f.roster, at: roster.At{Index: f.openHead.Index, Recorded: f.openHead.Recorded}}
-	f.open, f.openEnv = nil, nil
-	if job.sub.Agency != chain.Operator {
+	job := &rightsJob{Assembly: f.open, roster: f.roster}
+	f.open = nil
+	if h.Agency != chain.Operator {
 		return job, nil
 	}
 	return job, f.system(job)
@@ -228,9 +219,9 @@ func (f *Follower) assemble(it *source.Item) (*rightsJob, error) {
 
 // system judges what the operator says at once: the roster changes with it.
 func (f *Follower) system(job *rightsJob) error {
-	next, refusal := f.roster.Judge(job.sub, job.envelopes, job.at)
+	next, refusal := f.roster.Judge(job.Submission(), job.Envelopes, job.At())
 	if refusal != nil {
-		return job.refused(refusal)
+		return &Found{job.Refused(refusal)}
 	}
 	if f.roster.Suite() == nil { // the genesis entry names its own key
 		job.roster = next
@@ -270,56 +261,25 @@ func (f *Follower) checkTiles(ctx context.Context, full []chain.Tile) error {
 
 // rightsJob is a submission to be judged on any core: a roster never changes.
 type rightsJob struct {
-	sub       *chain.Submission
-	envelopes []chain.Envelope
-	roster    *roster.Roster // before it
-	at        roster.At
-	judged    bool // its rights are; the signature is not
+	*source.Assembly
+	roster *roster.Roster // before it
+	judged bool           // its rights are; the signature is not
 }
 
 func (j *rightsJob) judge() error {
+	sub := j.Submission()
 	if !j.judged {
 		if j.roster.Suite() == nil {
-			return found(verdict.KindGenesis, j.at.Index, j.at.Index, "the log does not begin with its operator's entry")
+			return found(verdict.KindGenesis, j.Header.Index, j.Header.Index, "the log does not begin with its operator's entry")
 		}
-		if _, refusal := j.roster.Judge(j.sub, j.envelopes, j.at); refusal != nil {
-			return j.refused(refusal)
+		if _, refusal := j.roster.Judge(sub, j.Envelopes, j.At()); refusal != nil {
+			return &Found{j.Refused(refusal)}
 		}
 	}
-	if refusal := j.roster.CheckSignature(j.sub); refusal != nil {
-		return j.refused(refusal)
+	if refusal := j.roster.CheckSignature(sub); refusal != nil {
+		return &Found{j.Refused(refusal)}
 	}
 	return nil
-}
-
-func (j *rightsJob) refused(refusal *roster.Refusal) error {
-	kind := verdict.KindRights
-	switch refusal.Code {
-	case roster.CodeGenesis:
-		kind = verdict.KindGenesis
-	case roster.CodeSignature:
-		kind = verdict.KindSignature
-	}
-	first, last := j.at.Index, j.at.Index+uint64(len(j.sub.Lines))-1
-	if refusal.Line > 0 {
-		first = j.at.Index + uint64(refusal.Line) - 1
-		last = first
-	}
-	return found(kind, first, last, "%s: %s", refusal.Code, refusal.Message)
-}
-
-// onCores does all of a count on all cores.
-func onCores(count int, do func(i int)) {
-	var next atomic.Int64
-	var cores sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), count) {
-		cores.Go(func() {
-			for i := int(next.Add(1)) - 1; i < count; i = int(next.Add(1)) - 1 {
-				do(i)
-			}
-		})
-	}
-	cores.Wait()
 }
 
 // Explain reports a defect under the newest checkpoint that the log showed. The

@@ -40,17 +40,17 @@ type Judge struct {
 	gaps     []verdict.Standing    // entries that could not be read
 	cuts     []cut                 // that the operator admits
 
-	sub      *assembly // the submission that is not complete yet
-	skipping bool      // up to the next submission, because of damage
+	sub      *source.Assembly // the submission that is not complete yet
+	skipping bool             // up to the next submission, because of damage
 
 	keys, digests seen
 	Defects       verdict.Defects
 	bytes         uint64
 
-	jobs     chan judgement
-	jobsWait sync.WaitGroup
-	mu       sync.Mutex // guards counts and digests while jobs run
-	counts   verdict.Counts
+	cores  chan struct{} // one for each job under way
+	jobs   sync.WaitGroup
+	mu     sync.Mutex // guards counts and digests while jobs run
+	counts verdict.Counts
 }
 
 // maxMoved bounds what is kept of a log that is all out of order.
@@ -61,17 +61,9 @@ type lastEntry struct {
 	suspect int // position in suspects + 1
 }
 
-// assembly is a submission whose entries come in.
-type assembly struct {
-	header    chain.Header // of its first entry
-	lines     [][]byte
-	envelopes []chain.Envelope
-	unread    bool // an envelope cannot be read
-}
-
 // judgement is a submission to be judged on any core.
 type judgement struct {
-	*assembly
+	*source.Assembly
 	roster *roster.Roster // before it
 	lost   bool
 	rights bool // judge them, not only the signature
@@ -80,7 +72,7 @@ type judgement struct {
 // New returns a judge before entry 0. The log's checkpoint and one that was kept
 // may be nil; what was wrong before an entry was read is in defects.
 func New(vkey string, cp, known *verdict.Signed, progress func(done, total uint64), defects ...verdict.Defect) *Judge {
-	j := &Judge{vkey: vkey, cp: cp, known: known, progress: progress, roster: roster.New(), suite: suite.Default(), jobs: make(chan judgement, 16)}
+	j := &Judge{vkey: vkey, cp: cp, known: known, progress: progress, roster: roster.New(), suite: suite.Default(), cores: make(chan struct{}, runtime.GOMAXPROCS(0))}
 	j.tree.suite = j.suite // for a log without entries
 	j.Defects.Add(defects...)
 	j.tree.kept = map[uint64][]chain.Hash{}
@@ -88,13 +80,6 @@ func New(vkey string, cp, known *verdict.Signed, progress func(done, total uint6
 		if signed != nil {
 			j.tree.kept[signed.Size/chain.TileWidth] = nil
 		}
-	}
-	for range runtime.GOMAXPROCS(0) {
-		j.jobsWait.Go(func() {
-			for job := range j.jobs {
-				j.judgeSubmission(job)
-			}
-		})
 	}
 	return j
 }
@@ -258,69 +243,44 @@ func (j *Judge) parsed(i uint64, it *source.Item) {
 func (j *Judge) assemble(i uint64, it *source.Item) {
 	h := &it.Header
 	if j.sub != nil && h.Position != 1 && j.cp != nil && i == j.cp.Size { // it ends within a submission
-		j.cutSubmission(i)
+		j.Defects.Add(j.sub.Cut(i))
 	}
 	switch {
 	case h.Position == 1:
 		if j.sub != nil {
-			j.cutSubmission(i)
+			j.Defects.Add(j.sub.Cut(i))
 		}
-		j.sub, j.skipping = &assembly{header: *h, lines: make([][]byte, 0, h.Count), envelopes: make([]chain.Envelope, 0, h.Count)}, false
+		j.sub, j.skipping = source.Assemble(h), false
 	case j.skipping:
 		return
-	case j.sub == nil || !j.sub.continues(h):
-		j.Defects.Add(verdict.Defect{Kind: verdict.KindSubmission, First: i, Last: i, Scope: verdict.Within(max(i, 1)-1, i), Message: fmt.Sprintf("says it is event %d of %d of a submission of %s, which the entry before does not continue into", h.Position, h.Count, h.Agency)})
+	case !j.sub.Continues(h):
+		j.Defects.Add(source.Stray(h))
 		j.interrupt()
 		return
 	}
-	j.sub.lines = append(j.sub.lines, it.Line)
-	j.sub.envelopes = append(j.sub.envelopes, it.Envelope)
-	j.sub.unread = j.sub.unread || it.EnvErr != nil
-	if h.Position == h.Count {
-		sub := j.sub
+	if sub := j.sub; sub.Add(it) {
 		j.sub = nil
 		j.submission(sub)
 	}
 }
 
-func (j *Judge) cutSubmission(next uint64) {
-	first := j.sub.header.Index
-	j.Defects.Add(verdict.Defect{
-		Kind: verdict.KindSubmission, First: first, Last: next - 1, Scope: verdict.Within(first, next),
-		Message: fmt.Sprintf("a submission of %d events ends after %d", j.sub.header.Count, len(j.sub.lines)),
-	})
-}
-
-func (a *assembly) continues(h *chain.Header) bool {
-	f := &a.header
-	return h.Position == len(a.lines)+1 && h.Count == f.Count && h.Agency == f.Agency && h.KeyID == f.KeyID && h.Recorded == f.Recorded
-}
-
-func (a *assembly) submission() *chain.Submission {
-	return &chain.Submission{Agency: a.header.Agency, KeyID: a.header.KeyID, Signature: a.header.Signature, Lines: a.lines}
-}
-
-func (a *assembly) at() roster.At {
-	return roster.At{Index: a.header.Index, Recorded: a.header.Recorded}
-}
-
 // submission judges the operator's lines at once, since the roster changes with
 // them, and leaves the rest to the cores: a roster never changes.
-func (j *Judge) submission(a *assembly) {
+func (j *Judge) submission(a *source.Assembly) {
 	before := j.roster
 	switch {
-	case before.Suite() == nil && a.header.Index == 0:
-		next, refusal := before.Judge(a.submission(), nil, a.at())
+	case before.Suite() == nil && a.Header.Index == 0:
+		next, refusal := before.Judge(a.Submission(), nil, a.At())
 		if refusal != nil {
-			j.Defects.Add(a.refused(refusal))
+			j.Defects.Add(a.Refused(refusal))
 			return
 		}
 		j.Fold(next)
-		j.jobs <- judgement{assembly: a, roster: next}
+		j.onACore(judgement{Assembly: a, roster: next})
 	case before.Suite() == nil:
 		j.unjudged()
-	case a.header.Agency == chain.Operator:
-		next, refusal := before.Judge(a.submission(), a.envelopes, a.at())
+	case a.Header.Agency == chain.Operator:
+		next, refusal := before.Judge(a.Submission(), a.Envelopes, a.At())
 		if refusal != nil {
 			j.refuse(a, refusal, j.lost)
 			j.lost = true
@@ -328,34 +288,42 @@ func (j *Judge) submission(a *assembly) {
 			j.Fold(next)
 			j.admits(a)
 		}
-		j.jobs <- judgement{assembly: a, roster: before, lost: j.lost}
+		j.onACore(judgement{Assembly: a, roster: before, lost: j.lost})
 	default:
-		j.jobs <- judgement{assembly: a, roster: before, lost: j.lost, rights: !a.unread}
+		j.onACore(judgement{Assembly: a, roster: before, lost: j.lost, rights: !a.Unread})
 	}
 }
 
 // admits notes that a submission of the operator says of a loss.
-func (j *Judge) admits(a *assembly) {
-	for i := range a.envelopes {
-		if a.envelopes[i].Type == roster.CutAccepted {
-			j.cuts = append(j.cuts, cut{a.header.Index + uint64(i), a.lines[i]})
+func (j *Judge) admits(a *source.Assembly) {
+	for i := range a.Envelopes {
+		if a.Envelopes[i].Type == roster.CutAccepted {
+			j.cuts = append(j.cuts, cut{a.Header.Index + uint64(i), a.Lines[i]})
 		}
 	}
 }
 
-// judgeSubmission runs on any core.
+// onACore judges a submission while the next entries are gone through.
+func (j *Judge) onACore(job judgement) {
+	j.cores <- struct{}{}
+	j.jobs.Go(func() {
+		j.judgeSubmission(job)
+		<-j.cores
+	})
+}
+
 func (j *Judge) judgeSubmission(job judgement) {
-	sub := job.submission()
+	sub := job.Submission()
 	s := job.roster.Suite()
 	text := sub.SignedText(s, job.roster.Origin())
 	k, known := job.roster.Key(sub.Agency, sub.KeyID)
 	valid := known && s.Verify(k.Public, text, sub.Signature)
 	if known && !valid {
-		j.Defects.Add(job.defect(verdict.KindSignature, fmt.Sprintf("is not that of key %s of %s for these lines", sub.KeyID, sub.Agency)))
+		j.Defects.Add(job.Defect(verdict.KindSignature, fmt.Sprintf("is not that of key %s of %s for these lines", sub.KeyID, sub.Agency)))
 	}
 	if job.rights {
-		if _, refusal := job.roster.Judge(sub, job.envelopes, job.at()); refusal != nil {
-			j.refuse(job.assembly, refusal, job.lost)
+		if _, refusal := job.roster.Judge(sub, job.Envelopes, job.At()); refusal != nil {
+			j.refuse(job.Assembly, refusal, job.lost)
 		}
 	}
 	digest := s.Sum(text)
@@ -365,36 +333,16 @@ func (j *Judge) judgeSubmission(job judgement) {
 	if valid {
 		j.counts.Signatures++
 	}
-	j.digests.add(chain.EventKey(digest[:16]), job.header.Index)
+	j.digests.add(chain.EventKey(digest[:16]), job.Header.Index)
 }
 
 // refuse notes a refusal, unless it may come from a roster that damage made
 // incomplete.
-func (j *Judge) refuse(a *assembly, refusal *roster.Refusal, lost bool) {
+func (j *Judge) refuse(a *source.Assembly, refusal *roster.Refusal, lost bool) {
 	fromRoster := []string{roster.CodeKeyUnknown, roster.CodeKeyRevoked, roster.CodeNotGranted, roster.CodeSystem}
 	if lost && slices.Contains(fromRoster, refusal.Code) {
 		j.unjudged()
 		return
 	}
-	j.Defects.Add(a.refused(refusal))
-}
-
-func (a *assembly) refused(refusal *roster.Refusal) verdict.Defect {
-	kinds := map[string]string{roster.CodeGenesis: verdict.KindGenesis, roster.CodeSignature: verdict.KindSignature}
-	kind, ok := kinds[refusal.Code]
-	if !ok {
-		kind = verdict.KindRights
-	}
-	d := a.defect(kind, refusal.Code+": "+refusal.Message)
-	if refusal.Line > 0 {
-		d.First = a.header.Index + uint64(refusal.Line-1)
-		d.Last = d.First
-	}
-	return d
-}
-
-// defect concerns the whole submission.
-func (a *assembly) defect(kind, message string) verdict.Defect {
-	first, last := a.header.Index, a.header.Index+uint64(len(a.lines)-1)
-	return verdict.Defect{Kind: kind, First: first, Last: last, Scope: verdict.Within(first, last), Message: message}
+	j.Defects.Add(a.Refused(refusal))
 }

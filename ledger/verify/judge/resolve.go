@@ -137,16 +137,10 @@ func (j *Judge) nextTrial(likeliest []int) bool {
 	return false
 }
 
-// Stop waits for the cores: of a judge that is asked for no report.
-func (j *Judge) Stop() {
-	close(j.jobs)
-	j.jobsWait.Wait()
-}
-
 // Finish draws the conclusions and fills the report; complete says that the log
 // was read to its end.
 func (j *Judge) Finish(r *verdict.Report, complete bool) {
-	j.Stop()
+	j.jobs.Wait()
 	if complete && j.cp != nil && j.next < j.cp.Size {
 		end := j.cp.Size
 		j.Defects.Add(verdict.Defect{Kind: verdict.KindMissing, First: j.next, Last: end - 1, Message: fmt.Sprintf("the log ends after %d entries, the checkpoint signs %d", j.next, end)})
@@ -154,7 +148,7 @@ func (j *Judge) Finish(r *verdict.Report, complete bool) {
 		j.interrupt()
 	}
 	if complete && j.sub != nil {
-		j.cutSubmission(j.next)
+		j.Defects.Add(j.sub.Cut(j.next))
 	}
 	exact := j.choose()
 	j.judgeRoster()

@@ -1,7 +1,6 @@
 package judge
 
 import (
-	"math/bits"
 	"slices"
 
 	"civicledger/ledger/chain"
@@ -82,14 +81,7 @@ func (l *leaves) root(other map[uint64]chain.Hash) chain.Hash {
 // mth is the RFC 6962 tree hash over hashes of equal, full subtrees, of which
 // the last may be smaller.
 func mth(s *suite.Suite, hashes []chain.Hash) chain.Hash {
-	switch len(hashes) {
-	case 0:
-		return s.EmptyRoot()
-	case 1:
-		return hashes[0]
-	}
-	split := 1 << (bits.Len(uint(len(hashes)-1)) - 1)
-	return s.Node(mth(s, hashes[:split]), mth(s, hashes[split:]))
+	return chain.NewTree(s).Grow(hashes).Tree.Root()
 }
 
 // addGroups adds leaves; roots are those of the whole groups of 256 in them.

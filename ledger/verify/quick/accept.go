@@ -53,27 +53,21 @@ type acceptor struct {
 	digests  names // of submissions
 }
 
-// Options of a run.
-type Options struct {
-	Progress func(done, total uint64) // may be nil
-	Known    *verdict.Signed          // may be nil
-	Stretch  int64                    // bytes read at once; 0: stretchSize
-}
-
-// Accept fills the report if the book is sound, and says
-// whether it is; otherwise it leaves the report as it was.
-func Accept(ctx context.Context, dir source.Directory, r *verdict.Report, cp *verdict.Signed, opts Options) bool {
+// Accept fills the report if the book is sound under a checkpoint of that size,
+// and says whether it is; otherwise it leaves the report as it was. It asks a new
+// judge for the report. So many bytes are read at once; 0: stretchSize.
+func Accept(ctx context.Context, dir source.Directory, size uint64, j *judge.Judge, r *verdict.Report, bytes int64) bool {
 	out := source.NewReader(ctx, new(verdict.Defects))
-	book, err := dir.Book(cp.Size, out)
+	book, err := dir.Book(size, out)
 	if err != nil {
 		return false
 	}
 	defer book.Close()
 	cores := runtime.GOMAXPROCS(0)
 	a := &acceptor{
-		ctx: ctx, suite: suite.Default(), size: cp.Size, stretch: cmp.Or(opts.Stretch, stretchSize), out: out, book: book,
-		judge: judge.New(r.Key, cp, opts.Known, opts.Progress), waiting: map[int]*stretch{},
-		free: make(chan *stretch, 2*cores*groupSize), // a core goes on while a group waits for its turn
+		ctx: ctx, suite: suite.Default(), size: size, stretch: cmp.Or(bytes, stretchSize), out: out, book: book, judge: j,
+		waiting: map[int]*stretch{},
+		free:    make(chan *stretch, 2*cores*groupSize), // a core goes on while a group waits for its turn
 	}
 	batch := a.suite.NewBatch()
 	a.fold = func(group []chain.Hash) chain.Hash { return fold(batch, group)[0] }
@@ -88,7 +82,6 @@ func Accept(ctx context.Context, dir source.Directory, r *verdict.Report, cp *ve
 	}
 	work.Wait()
 	if !a.rest() {
-		a.judge.Stop()
 		return false
 	}
 	accepted := *r

@@ -180,7 +180,10 @@ func (b *Book) scanOnce(s *segment, again bool) (bool, error) {
 			}
 			err = errMore
 		case part.Frame != nil:
-			if err = b.noTail(s); err == nil {
+			if t := b.torn; t != nil { // a frame is written only when all before it is durable
+				b.torn, err = nil, b.badPart(s, t)
+			}
+			if err == nil {
 				err = b.frame(s, part.Offset, part.Frame)
 			}
 		case part.Err != nil && (len(b.segments) > 1 || b.Next < b.size):
@@ -202,17 +205,6 @@ func (b *Book) scanOnce(s *segment, again bool) (bool, error) {
 }
 
 var errMore = errors.New("there are more entries")
-
-// noTail: a whole frame follows bytes that seemed to be a torn end. Then they are
-// damage, since a frame is written only when all before it is durable.
-func (b *Book) noTail(s *segment) error {
-	t := b.torn
-	if t == nil {
-		return nil
-	}
-	b.torn = nil
-	return b.badPart(s, t)
-}
 
 // header checks that a file continues the one before and returns the hash that
 // it states for the last entry before.

@@ -9,6 +9,7 @@ import (
 	"context"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -84,13 +85,12 @@ type Reader struct {
 	Notes   []string
 
 	ctx     context.Context
-	batches chan *Batch // in order, to the judge
-	work    chan *Batch // to the cores
+	batches chan *Batch // in order, parsed or about to be: no more at once than it holds
 }
 
 // NewReader returns a reader that adds defects to those.
 func NewReader(ctx context.Context, defects *verdict.Defects) *Reader {
-	return &Reader{Defects: defects, ctx: ctx, batches: make(chan *Batch, 16), work: make(chan *Batch, 16)}
+	return &Reader{Defects: defects, ctx: ctx, batches: make(chan *Batch, 16)}
 }
 
 // Read reads under a checkpoint of a size and calls take with each batch in order,
@@ -103,26 +103,13 @@ func (r *Reader) Read(src Source, size uint64, take func(*Batch)) error {
 	go func() {
 		err := src.read(ctx, size, r)
 		close(r.batches)
-		close(r.work)
 		failed <- err
 	}()
-	var cores sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
-		cores.Go(func() {
-			for b := range r.work {
-				for i := range b.Items {
-					b.Items[i].Parse(r.Suite)
-				}
-				close(b.done)
-			}
-		})
-	}
 	for b := range r.batches {
 		<-b.done
 		take(b)
 		r.recycle(b)
 	}
-	cores.Wait()
 	return <-failed
 }
 
@@ -138,13 +125,17 @@ func (r *Reader) put(b *Batch) error {
 		r.Suite = suiteOf(b)
 	}
 	b.done = make(chan struct{})
-	for _, to := range []chan *Batch{r.work, r.batches} {
-		select {
-		case to <- b:
-		case <-r.ctx.Done():
-			return r.ctx.Err()
-		}
+	select {
+	case r.batches <- b:
+	case <-r.ctx.Done():
+		return r.ctx.Err()
 	}
+	go func() {
+		defer close(b.done)
+		for i := range b.Items {
+			b.Items[i].Parse(r.Suite)
+		}
+	}()
 	return nil
 }
 
@@ -171,4 +162,18 @@ func suiteOf(b *Batch) *suite.Suite {
 		}
 	}
 	return suite.Default()
+}
+
+// OnCores does all of a count on all cores.
+func OnCores(count int, do func(i int)) {
+	var next atomic.Int64
+	var cores sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), count) {
+		cores.Go(func() {
+			for i := int(next.Add(1)) - 1; i < count; i = int(next.Add(1)) - 1 {
+				do(i)
+			}
+		})
+	}
+	cores.Wait()
 }

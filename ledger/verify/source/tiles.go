@@ -153,18 +153,20 @@ func (s *Tiles) read(ctx context.Context, size uint64, out *Reader) error {
 	if size == NoSize {
 		return errors.New("without a checkpoint the size of the log is not known")
 	}
-	var upper upperTiles
+	u := &upper{log: s, size: size, out: out}
 	err := s.Bundles(ctx, 0, size, func(b *Bundle) error {
-		batch, err := s.put(b, out)
-		upper.torn = upper.torn || batch == nil
-		upper.add(out.Suite, batch, b.Stated)
+		if err := u.grow(ctx); err != nil {
+			return err
+		}
+		var err error
+		u.last, err = s.put(b, out)
+		u.tile, u.torn = b.Stated, u.torn || u.last == nil
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	upper.add(out.Suite, nil, nil)
-	return s.checkUpper(ctx, &upper, size, out)
+	return u.end(ctx)
 }
 
 // put makes a batch of a bundle: each entry with the hash that the tile states.
@@ -191,87 +193,76 @@ func (s *Tiles) put(b *Bundle, out *Reader) (*Batch, error) {
 	return batch, out.put(batch)
 }
 
-// upperTiles collects what the full groups of leaves make: as the entries
-// hash and as the leaf tiles state. A tile above is right if it agrees with
-// either; where the two differ, the judge says which is wrong.
-type upperTiles struct {
-	groups []group
-	torn   bool // something is missing: what is above cannot be compared
-	last   *Batch
-	tile   []chain.Hash // of last
+// upper compares the served tiles above the leaves with what lies below them:
+// as the entries hash, and as the leaf tiles state. One is right if it agrees
+// with either; where the two differ, the judge says which is wrong.
+type upper struct {
+	log  *Tiles
+	size uint64
+	out  *Reader
+
+	computed, stated *chain.Tree
+	torn             bool   // something is missing: what is above cannot be compared
+	last             *Batch // that was put, and is judged by itself meanwhile
+	tile             []chain.Hash
 }
 
-type group struct{ computed, stated chain.Hash }
-
-// add adds the batch that was put before, which has been judged meanwhile.
-func (u *upperTiles) add(s *suite.Suite, b *Batch, tile []chain.Hash) {
-	if u.last != nil && !u.torn {
-		<-u.last.done
-		if items := u.last.Items; len(items) == chain.TileWidth {
-			leaves := make([]chain.Hash, len(items))
-			for i := range items {
-				leaves[i] = items[i].Leaf
-			}
-			g := group{computed: root(s, leaves)}
-			g.stated = g.computed
-			if u.tile != nil {
-				g.stated = root(s, u.tile)
-			}
-			u.groups = append(u.groups, g)
-		}
+// grow adds the last batch and compares the tiles that are full with it.
+func (u *upper) grow(ctx context.Context) error {
+	if u.last == nil || u.torn {
+		return nil
 	}
-	u.last, u.tile = b, tile
-}
-
-// checkUpper compares the served tiles above the leaves with those that the
-// leaves make.
-func (s *Tiles) checkUpper(ctx context.Context, u *upperTiles, size uint64, out *Reader) error {
-	row := u.groups
-	for level := 1; len(row) > 0 && !u.torn; level++ {
-		var above []group
-		for n := 0; n*chain.TileWidth < len(row); n++ {
-			want := row[n*chain.TileWidth : min(len(row), (n+1)*chain.TileWidth)]
-			got, err := s.Hashes(ctx, level, uint64(n), len(want))
-			if err != nil && !errors.Is(err, ErrAbsent) {
-				return err
-			}
-			s.compare(level, n, want, got, err, size, out)
-			if len(want) == chain.TileWidth {
-				above = append(above, parent(out.Suite, want))
-			}
+	<-u.last.done
+	leaves := make([]chain.Hash, len(u.last.Items))
+	for i := range leaves {
+		leaves[i] = u.last.Items[i].Leaf
+	}
+	if u.tile == nil {
+		u.tile = leaves
+	}
+	if u.computed == nil {
+		u.computed, u.stated = chain.NewTree(u.out.Suite), chain.NewTree(u.out.Suite)
+	}
+	computed, stated := u.computed.Grow(leaves), u.stated.Grow(u.tile)
+	u.computed, u.stated = computed.Tree, stated.Tree
+	for i, t := range computed.Full {
+		if err := u.compare(ctx, t.Level, t.N, t.Hashes, stated.Full[i].Hashes); err != nil {
+			return err
 		}
-		row = above
 	}
 	return nil
 }
 
-func root(s *suite.Suite, hashes []chain.Hash) chain.Hash {
-	return chain.NewTree(s).Grow(hashes).Tree.Root()
-}
-
-func parent(s *suite.Suite, groups []group) group {
-	computed, stated := make([]chain.Hash, len(groups)), make([]chain.Hash, len(groups))
-	for i, g := range groups {
-		computed[i], stated[i] = g.computed, g.stated
+// end compares the tiles that are not full.
+func (u *upper) end(ctx context.Context) error {
+	err := u.grow(ctx)
+	for level := 1; err == nil && !u.torn && u.size>>(8*level) > 0; level++ {
+		err = u.compare(ctx, level, u.size>>(8*level+8), u.computed.Partial(level), u.stated.Partial(level))
 	}
-	return group{root(s, computed), root(s, stated)}
+	return err
 }
 
-func (s *Tiles) compare(level, n int, want []group, got []chain.Hash, err error, size uint64, out *Reader) {
+func (u *upper) compare(ctx context.Context, level int, n uint64, computed, stated []chain.Hash) error {
+	if level == 0 || len(computed) == 0 {
+		return nil
+	}
+	got, err := u.log.Hashes(ctx, level, n, len(computed))
 	span := uint64(1) << (8 * level)
-	file := tilePath(fmt.Sprint(level), uint64(n), len(want))
+	first, file := n*chain.TileWidth*span, tilePath(fmt.Sprint(level), n, len(computed))
 	if err != nil {
-		first := uint64(n) * chain.TileWidth * span
-		out.Defects.Add(verdict.Defect{Kind: verdict.KindTile, First: first, Last: min(size, first+uint64(len(want))*span) - 1, File: file, Message: err.Error()})
-		return
+		if errors.Is(err, ErrAbsent) {
+			u.out.Defects.Add(verdict.Defect{Kind: verdict.KindTile, First: first, Last: min(u.size, first+uint64(len(computed))*span) - 1, File: file, Message: err.Error()})
+			err = nil
+		}
+		return err
 	}
-	for i := range want {
-		if got[i] != want[i].computed && got[i] != want[i].stated {
-			first := (uint64(n)*chain.TileWidth + uint64(i)) * span
-			out.Defects.Add(verdict.Defect{
-				Kind: verdict.KindTile, First: first, Last: first + span - 1, File: file, Offset: int64(i * suite.HashSize),
+	for i := range got {
+		if got[i] != computed[i] && got[i] != stated[i] {
+			u.out.Defects.Add(verdict.Defect{
+				Kind: verdict.KindTile, First: first + uint64(i)*span, Last: first + uint64(i+1)*span - 1, File: file, Offset: int64(i * suite.HashSize),
 				Message: "the served hash is not that of what lies below it",
 			})
 		}
 	}
+	return nil
 }

@@ -60,6 +60,12 @@ type Defect struct {
 	Scope [2]uint64 `json:"-"` // entries [0], up to and without [1], whose damage explains it; zeros: none does
 }
 
+// Contradicts says that the log does not extend the checkpoint that was kept:
+// the notes of both are evidence.
+func (d *Defect) Contradicts() bool {
+	return d.Kind == KindRewind || d.Kind == KindFork || d.Kind == KindCut
+}
+
 // Within is the scope of a defect that damage from first to last explains.
 func Within(first, last uint64) [2]uint64 { return [2]uint64{first, last + 1} }
 
