@@ -55,8 +55,10 @@ func (f fates) accounted(text string) error {
 	return nil
 }
 
-var cells = []string{"bank", "", "a\"b", "\"", "\"\"", "\"a,b\"", "\"a\"\"b\"", "\"open", "close\"", "x\ny", " ", "1.00", "1.00", "2.00", "500①",
-	"1.000", "CNY", "2020-02-01", "2020-02-01", "anonymous", "anonymous", ",", "\r", "口罩", "\xff", "，"}
+var cells = []string{
+	"bank", "", "a\"b", "\"", "\"\"", "\"a,b\"", "\"a\"\"b\"", "\"open", "close\"", "x\ny", " ", "1.00", "1.00", "2.00", "500①",
+	"1.000", "CNY", "2020-02-01", "2020-02-01", "anonymous", "anonymous", ",", "\r", "口罩", "\xff", "，",
+}
 
 // randomTable is rows good and odd: quotes, line breaks, blanks, several equal.
 func randomTable(r *rand.Rand) string {

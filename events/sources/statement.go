@@ -8,8 +8,10 @@ import (
 var statementSource = &Source{
 	Kind:  "bank-statement",
 	Title: "statement of a relief account: credits, debits and the balances it shows (Viet Nam Fatherland Front, 2024)",
-	Types: []string{"fund.opened.v1", "charity.donation.received.v1", "charity.donation.returned.v1", "charity.donation.spent.v1",
-		"charity.spending.refunded.v1", "account.balance.stated.v1"},
+	Types: []string{
+		"fund.opened.v1", "charity.donation.received.v1", "charity.donation.returned.v1", "charity.donation.spent.v1",
+		"charity.spending.refunded.v1", "account.balance.stated.v1",
+	},
 	Example: "bank-statement agribank.csv.gz --account agribank-1 --fund relief-2024 --out agribank.jsonl",
 	zone:    zoneVietnam,
 	defaults: Options{

@@ -72,7 +72,8 @@ func TestCancelled_Payment(t *testing.T) {
 		data any
 	}{
 		{"fund.opened.v1", catalogue.FundOpened{Fund: "f", Name: "f", Currency: "CNY", Holder: who}},
-		{"subsidy.paid.v1", paid}, {"subsidy.cancelled.v1", catalogue.SubsidyCancelled(paid)},
+		{"subsidy.paid.v1", paid},
+		{"subsidy.cancelled.v1", catalogue.SubsidyCancelled(paid)},
 	} {
 		log.Say("trial", projectionstest.Line(t, "trial", one.typ, string(rune('a'+i)), "", one.data))
 	}

@@ -137,7 +137,8 @@ func TestCharity_ReturnedAndRefunded(t *testing.T) {
 		{ID: "r", Type: "charity.donation.returned.v1", Data: &catalogue.DonationReturned{
 			Donation: "g", Organisation: byName, Donor: catalogue.Donor{Kind: "anonymous"}, Amount: &half, Currency: "CNY", Date: "2026-02-03",
 		}},
-		{ID: "s", Type: "charity.donation.spent.v1", Data: &spent}, {ID: "f", Type: "charity.spending.refunded.v1", Data: &refunded},
+		{ID: "s", Type: "charity.donation.spent.v1", Data: &spent},
+		{ID: "f", Type: "charity.spending.refunded.v1", Data: &refunded},
 	}, fresh, func(v *projections.View, _ map[string]uint64) {
 		m := charity.From(v).Organisation(byName.Key()).Money[0]
 		if m.Received != 100 || m.Back.Returned.Sum != 40 || m.Spent != 30 || m.Back.Refunded.Sum != 10 {
