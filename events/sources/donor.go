@@ -15,34 +15,39 @@ const withheldNote = "name not taken over: the published text may name a natural
 // donor says who gave, as far as it may be said. Kinds are those of the Wuhan
 // files. A person is named by a token where there is a city key and the file
 // has a pseudonym, else not at all; a masked name (*琪) is still a name.
-func (sp *speaker) donor(row *record) (catalogue.Donor, string, error) {
+func (sp *speaker) donor(row *record) (donor catalogue.Donor, note string) {
 	name := row.text("donor")
 	switch kind := row.text("donor_kind"); kind {
 	case "org":
 		org, ok := organisationName(name)
 		if !ok {
-			return catalogue.Donor{Kind: "unstated"}, withheldNote, nil
+			return catalogue.Donor{Kind: "unstated"}, withheldNote
 		}
-		return catalogue.Donor{Kind: "org", Organisation: &ident.OrgRef{Name: org}}, "", nil
+		return catalogue.Donor{Kind: "org", Organisation: &ident.OrgRef{Name: org}}, ""
 	case "person", "person_masked":
-		donor := catalogue.Donor{Kind: "person"}
-		if sp.CityKey == nil || !isPseudonym(name) {
-			return donor, "", nil
+		donor.Kind = "person"
+		if pseudonym.MatchString(name) {
+			donor.Token = sp.token(row, "donor", name)
 		}
-		token, err := sp.CityKey.Token("donor", name)
-		donor.Token = token
-		return donor, "", err
 	case "anonymous", "unstated":
-		return catalogue.Donor{Kind: kind}, "", nil
+		donor.Kind = kind
 	default:
-		return catalogue.Donor{}, "", badCell("donor_kind", kind, "is none of org, person, person_masked, anonymous, unstated")
+		row.bad("donor_kind", kind, "is none of org, person, person_masked, anonymous, unstated")
 	}
+	return donor, ""
 }
 
-// isPseudonym recognises what stands for a natural person in the public files:
-// a letter and digits.
-func isPseudonym(s string) bool { return pseudonym.MatchString(s) }
+// token stands for a person; "" where there is no city key.
+func (sp *speaker) token(row *record, namespace, name string) string {
+	if sp.CityKey == nil {
+		return ""
+	}
+	token, err := sp.CityKey.Token(namespace, name)
+	row.fail(err)
+	return token
+}
 
+// pseudonym is what stands for a natural person in the public files.
 var pseudonym = regexp.MustCompile(`^[PR][0-9]{5,8}$`)
 
 // organisationName is the part of a published donor text that is surely the
