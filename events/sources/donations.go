@@ -39,18 +39,19 @@ func sayDonation(sp *speaker, row *record) []said {
 	date, currency := row.number("disclosed_date"), row.text("currency")
 	amount := row.amount("amount", currency)
 	donor, note := sp.donor(row)
+	name, subject := named(donor)
 	reference, dateText := row.reference("txn_no_or_time"), ""
 	if isClock(reference) {
 		reference, dateText = "", date+" "+reference
 	}
 	common := catalogue.Common{Note: note, Provenance: provenance(row, "file_id", "seq")}
-	id := sp.identify(row, "donation", date, dateText, row.text("channel"), reference, donor.Kind, donorName(donor),
+	id := sp.identify(row, "donation", date, dateText, row.text("channel"), reference, donor.Kind, name,
 		strconv.FormatInt(amount, 10), currency, note, common.Provenance)
 	d := catalogue.DonationReceived{
 		Donation: id, Organisation: sp.Organisation, Campaign: sp.Campaign, Fund: sp.Fund, Donor: donor,
 		Amount: &amount, Currency: currency, Date: date, DateText: dateText, Channel: row.text("channel"), Reference: reference, Common: common,
 	}
-	one := said{id: id, date: date, column: "disclosed_date", subject: donorKey(donor)}
+	one := said{id: id, date: date, column: "disclosed_date", subject: subject}
 	one.typ, one.data = gift(d)
 	return []said{one}
 }
@@ -65,18 +66,12 @@ func gift(d catalogue.DonationReceived) (typ string, data any) {
 	return "charity.donation.returned.v1", catalogue.DonationReturned(d)
 }
 
-func donorName(d catalogue.Donor) string {
+// named is the donor's name, or token, and the subject of what it gave.
+func named(d catalogue.Donor) (name, subject string) {
 	if d.Organisation != nil {
-		return d.Organisation.Name
+		return d.Organisation.Name, d.Organisation.Key()
 	}
-	return d.Token
-}
-
-func donorKey(d catalogue.Donor) string {
-	if d.Organisation != nil {
-		return d.Organisation.Key()
-	}
-	return d.Token
+	return d.Token, d.Token
 }
 
 func isClock(s string) bool {

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"civicledger/events/catalogue"
 	"civicledger/events/ident"
@@ -60,7 +61,7 @@ var pseudonym = regexp.MustCompile(`^[PR][0-9]{5,8}$`)
 func organisationName(text string) (string, bool) {
 	name, ok := withoutRemark(strings.Join(strings.Fields(text), " "))
 	name = strings.TrimRight(name, " .。;；,，")
-	if !hasHan(name) {
+	if !strings.ContainsFunc(name, func(r rune) bool { return unicode.Is(unicode.Han, r) }) {
 		return name, ok && latinEnding.MatchString(name)
 	}
 	if !ok || len([]rune(name)) < 4 || listLike.MatchString(name) || startsWithPerson(name) {
@@ -99,10 +100,10 @@ func startsWithPerson(name string) bool {
 // brackets do not close, or hold more than a short qualifier in the middle.
 func withoutRemark(text string) (string, bool) {
 	const qualifier = 12
-	runes := []rune(text)
-	end := lastWord(runes)
-	depth, opened, kept := 0, 0, []rune{}
-	for i, r := range runes {
+	end := strings.LastIndexFunc(text, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
+	depth, opened := 0, 0
+	var kept strings.Builder
+	for i, r := range text {
 		switch r {
 		case '(', '（', '{', '【', '〔':
 			if depth == 0 {
@@ -117,29 +118,15 @@ func withoutRemark(text string) (string, bool) {
 			if depth > 0 || i > end {
 				continue
 			}
-			if i-opened > qualifier {
+			if utf8.RuneCountInString(text[opened:i]) > qualifier {
 				return "", false
 			}
-			kept = append(kept, runes[opened:i+1]...)
+			kept.WriteString(text[opened:i] + string(r))
 		default:
 			if depth == 0 {
-				kept = append(kept, r)
+				kept.WriteRune(r)
 			}
 		}
 	}
-	return strings.TrimSpace(string(kept)), depth == 0
-}
-
-// lastWord is the position of the last letter or digit; -1 if there is none.
-func lastWord(runes []rune) int {
-	for i := len(runes) - 1; i >= 0; i-- {
-		if unicode.IsLetter(runes[i]) || unicode.IsDigit(runes[i]) {
-			return i
-		}
-	}
-	return -1
-}
-
-func hasHan(s string) bool {
-	return strings.ContainsFunc(s, func(r rune) bool { return unicode.Is(unicode.Han, r) })
+	return strings.TrimSpace(kept.String()), depth == 0
 }

@@ -209,6 +209,7 @@ func (g *game) admits(n *notice, drawn catalogue.Numbers) {
 	check := func(member string, numbers []int64, count int, low, high int64) {
 		if len(numbers) != count {
 			n.wrong(member, "is %d numbers where %d are drawn", len(numbers), count)
+			return
 		}
 		for i, one := range numbers {
 			if one < low || one > high {
@@ -241,6 +242,7 @@ func numbersOf(n *notice) (numbers catalogue.Numbers) {
 			number, err := money.ParseScaled(strings.TrimSpace(one), 0)
 			if err != nil {
 				n.wrong(part.name, "is no list of numbers")
+				return numbers
 			}
 			*part.into = append(*part.into, number)
 		}

@@ -26,14 +26,15 @@ func sayGoodsReceived(sp *speaker, row *record) []said {
 	goods := goodsOf(row)
 	date, dateText := dayOf(row, row.text("sheet_period"))
 	donor, note := sp.donor(row)
+	name, subject := named(donor)
 	from := provenance(row, "sheet_period", "")
-	id := sp.identify(row, "goods-received", date, dateText, donor.Kind, donorName(donor), goodsText(goods), note, from)
+	id := sp.identify(row, "goods-received", date, dateText, donor.Kind, name, goodsText(goods), note, from)
 	d := catalogue.DonationReceived{
 		Donation: id, Organisation: sp.Organisation, Campaign: sp.Campaign,
 		Donor: donor, Goods: []catalogue.Goods{goods}, Date: date, DateText: dateText,
 	}
 	d.Note, d.Provenance = note, from
-	return []said{{id: id, typ: "charity.donation.received.v1", date: date, subject: donorKey(donor), data: d}}
+	return []said{{id: id, typ: "charity.donation.received.v1", date: date, subject: subject, data: d}}
 }
 
 func sayGoodsIssued(sp *speaker, row *record) []said {

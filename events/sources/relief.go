@@ -37,11 +37,7 @@ func sayRelief(programme string) func(sp *speaker, row *record) []said {
 	return func(sp *speaker, row *record) []said {
 		d := reliefPayment(row)
 		d.Fund, d.Payer, d.Kind = sp.Fund, sp.Organisation, programme
-		subject := sp.recipient(row, &d)
-		recipient := d.Beneficiary
-		if d.Recipient != nil {
-			recipient = d.Recipient.Name
-		}
+		recipient, subject := sp.recipient(row, &d)
 		d.Payment = sp.identify(row, "payment", programme, d.Date, strconv.FormatInt(d.Amount, 10), recipient, d.Basis,
 			d.Address, d.Place, d.Industry, optional(d.Jobs), d.Note, d.Provenance)
 		one := said{id: d.Payment, typ: "subsidy.paid.v1", date: d.Date, subject: subject, data: d}
@@ -69,20 +65,20 @@ func reliefPayment(row *record) (d catalogue.SubsidyPaid) {
 	return d
 }
 
-// recipient fills in who was paid. A pseudonym (R018920) stands for a firm
+// recipient fills in who was paid, and gives the name and the subject of it. A pseudonym (R018920) stands for a firm
 // whose name looks like a person's: a token where there is a city key, else the
 // pseudonym, which names nobody.
-func (sp *speaker) recipient(row *record, d *catalogue.SubsidyPaid) (subject string) {
+func (sp *speaker) recipient(row *record, d *catalogue.SubsidyPaid) (said, subject string) {
 	name := row.text("recipient")
 	if name == "" {
 		row.bad("recipient", "", "is empty: a payment needs somebody who was paid; complete the row or leave it out")
 	}
 	if pseudonym.MatchString(name) && sp.CityKey != nil {
 		d.Beneficiary = sp.token(row, "recipient", name)
-		return d.Beneficiary
+		return d.Beneficiary, d.Beneficiary
 	}
 	d.Recipient = &ident.OrgRef{Name: name}
-	return d.Recipient.Key()
+	return name, d.Recipient.Key()
 }
 
 // reliefNote keeps what the catalogue has no member for.

@@ -91,38 +91,34 @@ func moved(sum *int64) *int64 {
 }
 
 func (r *statementRow) received(sp *speaker) said {
-	one := r.said("")
-	one.typ, one.data = gift(catalogue.DonationReceived{
+	typ, data := gift(catalogue.DonationReceived{
 		Donation: r.id, Organisation: sp.Organisation, Campaign: sp.Campaign, Fund: sp.Fund,
 		Donor: catalogue.Donor{Kind: "unstated"}, Amount: r.credit, Currency: statementCurrency,
 		Date: r.date, Channel: "bank", Account: r.account, Reference: r.reference, Common: catalogue.Common{Note: r.note},
 	})
-	return one
+	return r.said("", typ, data)
 }
 
 func (r *statementRow) spent(sp *speaker) said {
-	one := r.said("-debit")
 	d := catalogue.DonationSpent{
 		Spending: r.id, Organisation: sp.Organisation, Campaign: sp.Campaign, Fund: sp.Fund,
 		Purpose: "not stated: debit on the account", Amount: *r.debit, Currency: statementCurrency,
 		Date: r.date, Account: r.account, Reference: r.reference, Common: catalogue.Common{Note: r.note},
 	}
-	one.typ, one.data = "charity.donation.spent.v1", d
 	if d.Amount < 0 {
 		d.Amount = -d.Amount
-		one.typ, one.data = "charity.spending.refunded.v1", catalogue.SpendingRefunded(d)
+		return r.said("-debit", "charity.spending.refunded.v1", catalogue.SpendingRefunded(d))
 	}
-	return one
+	return r.said("-debit", "charity.donation.spent.v1", d)
 }
 
 // stated says the balance, and what the row moved in and out in positive sums.
 func (r *statementRow) stated(sp *speaker) said {
-	one := r.said("-balance")
 	d := catalogue.BalanceStated{
 		Account: r.account, Holder: sp.Organisation, Fund: sp.Fund, Currency: statementCurrency,
 		Balance: *r.balance, StatedAt: r.date, Sequence: &r.sequence,
+		Credit: r.credit, Debit: r.debit,
 	}
-	d.Credit, d.Debit = r.credit, r.debit
 	if r.credit != nil && *r.credit < 0 {
 		back := -*r.credit
 		d.Credit, d.Debit = nil, &back
@@ -131,10 +127,9 @@ func (r *statementRow) stated(sp *speaker) said {
 		back := -*r.debit
 		d.Credit, d.Debit = &back, nil
 	}
-	one.typ, one.data = "account.balance.stated.v1", d
-	return one
+	return r.said("-balance", "account.balance.stated.v1", d)
 }
 
-func (r *statementRow) said(suffix string) said {
-	return said{id: r.id + suffix, date: r.date, clock: r.clock, subject: r.account}
+func (r *statementRow) said(suffix, typ string, data any) said {
+	return said{id: r.id + suffix, typ: typ, date: r.date, clock: r.clock, subject: r.account, data: data}
 }
