@@ -68,8 +68,8 @@ func reliefPayment(row *record) (d catalogue.SubsidyPaid) {
 // recipient fills in who was paid, and gives the name and the subject of it. A pseudonym (R018920) stands for a firm
 // whose name looks like a person's: a token where there is a city key, else the
 // pseudonym, which names nobody.
-func (sp *speaker) recipient(row *record, d *catalogue.SubsidyPaid) (said, subject string) {
-	name := row.text("recipient")
+func (sp *speaker) recipient(row *record, d *catalogue.SubsidyPaid) (name, subject string) {
+	name = row.text("recipient")
 	if name == "" {
 		row.bad("recipient", "", "is empty: a payment needs somebody who was paid; complete the row or leave it out")
 	}

@@ -17,11 +17,12 @@ import (
 
 // table is one layout of a CSV file.
 type table struct {
-	columns []string                              // that must stand in the header
-	key     string                                // column that numbers the rows of a file
-	fund    ownFund                               // fund of the kind, where the options name none
-	account bool                                  // the rows are of one account, which the options must name
-	say     func(sp *speaker, row *record) []said // what is wrong it notes in the row
+	columns []string // that must stand in the header
+	key     string   // column that numbers the rows of a file
+	fund    ownFund  // fund of the kind, where the options name none
+	account bool     // the rows are of one account, which the options must name
+
+	say func(sp *speaker, row *record) []said // what is wrong it notes in the row
 }
 
 // readTables reads a CSV file by the first layout whose columns it has.
@@ -63,7 +64,7 @@ type rows struct {
 }
 
 func openTable(in *input, layouts []table, sp *speaker) (*rows, error) {
-	r := &rows{in: in, key: sp.Number, ids: map[[16]byte]int{}}
+	r := &rows{in: in, ids: map[[16]byte]int{}}
 	r.record = record{at: map[string]int{}, opts: &sp.Options}
 	first, err := in.next()
 	if errors.Is(err, io.EOF) {
@@ -79,9 +80,7 @@ func openTable(in *input, layouts []table, sp *speaker) (*rows, error) {
 	if layout == nil {
 		return nil, r.noHeader(layouts, first)
 	}
-	if r.layout = *layout; r.key == "" {
-		r.key = layout.key
-	}
+	r.layout, r.key = *layout, cmp.Or(sp.Number, layout.key)
 	if r.layout.account && (!catalogue.IsSlug([]byte(sp.Account)) || len(sp.Account) > 60) {
 		return nil, errors.New("a statement does not name its account: give --account with letters, digits, '.', '_' or '-', at most 60, the same for all statements of it")
 	}
