@@ -20,9 +20,6 @@ import (
 	"civicledger/events/sources"
 )
 
-// lineSink takes event lines in order and returns when it has done with them.
-type lineSink func(ctx context.Context, lines iter.Seq2[[]byte, error]) error
-
 // importing is one run of the command.
 type importing struct {
 	sending // the way over the bus, --skip-bad and --json
@@ -70,6 +67,7 @@ recorded already is left out.
 Every line of the file is a row, bad, or blank. A bad row is reported with its line, column
 and cure, and stops the import; with --skip-bad the rest goes on and the exit code is 1.
 
+Kinds:
 ` + kindsHelp(),
 		Example: examplesHelp(),
 		Args:    cobra.ExactArgs(2),
@@ -99,7 +97,6 @@ and cure, and stops the import; with --skip-bad the rest goes on and the exit co
 
 func kindsHelp() string {
 	var b strings.Builder
-	b.WriteString("Kinds:\n")
 	for _, s := range sources.Kinds() {
 		fmt.Fprintf(&b, "  %-16s %s\n", s.Kind, s.Title)
 	}
@@ -120,7 +117,7 @@ func examplesHelp() string {
 func (im *importing) prepare(kind, file string) error {
 	source, ok := sources.Lookup(kind)
 	if !ok {
-		return fmt.Errorf("no kind %q; there are:\n%s", kind, strings.TrimPrefix(kindsHelp(), "Kinds:\n"))
+		return fmt.Errorf("no kind %q; there are:\n%s", kind, kindsHelp())
 	}
 	im.source, im.file = source, file
 	im.options.Name = filepath.Base(file)
@@ -175,15 +172,18 @@ func (im *importing) run(ctx context.Context, stdin io.Reader, out, messages io.
 		return err
 	}
 	defer closeIn()
-	closeEarlier, err := im.openEarlier()
-	defer closeEarlier()
-	if err != nil {
-		return err
+	for _, name := range im.earlier {
+		f, err := os.Open(name)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		im.options.Earlier = append(im.options.Earlier, f)
 	}
 	counts := &importCounts{Format: "civicledger import v1", Kind: im.source.Kind, File: im.options.Name}
 	progress := newProgress(messages, im.options.Name)
 	rows := im.source.Read(ctx, progress.reading(in), im.options)
-	err = im.sink(out, messages)(ctx, im.lines(rows, counts, progress, messages))
+	err = im.deliver(ctx, im.lines(rows, counts, progress, messages), out, messages)
 	progress.finish()
 	im.summarise(messages, counts)
 	return im.outcome(err, counts)
@@ -203,24 +203,6 @@ func (im *importing) outcome(err error, counts *importCounts) error {
 	return nil
 }
 
-func (im *importing) openEarlier() (closeAll func(), err error) {
-	var files []*os.File
-	closeAll = func() {
-		for _, f := range files {
-			f.Close()
-		}
-	}
-	for _, name := range im.earlier {
-		f, err := os.Open(name)
-		if err != nil {
-			return closeAll, err
-		}
-		files = append(files, f)
-		im.options.Earlier = append(im.options.Earlier, f)
-	}
-	return closeAll, nil
-}
-
 // lines yields the events of good rows, and counts every row. A bad one ends
 // the sequence, or is reported and left out.
 func (im *importing) lines(rows iter.Seq2[sources.Row, error], counts *importCounts, progress *progress, messages io.Writer) iter.Seq2[[]byte, error] {
@@ -236,9 +218,10 @@ func (im *importing) lines(rows iter.Seq2[sources.Row, error], counts *importCou
 				yield(nil, err)
 				return
 			}
-			if bad != nil {
-				im.reportRow(messages, bad)
-				continue
+			if bad != nil && im.json {
+				_ = json.NewEncoder(messages).Encode(bad)
+			} else if bad != nil {
+				fmt.Fprintln(messages, bad)
 			}
 			im.note(row)
 			for _, line := range row.Events {
@@ -285,18 +268,16 @@ func (c *importCounts) count(row sources.Row, bad *sources.RowError) {
 	}
 }
 
-// sink chooses where the events go.
-func (im *importing) sink(out, messages io.Writer) lineSink {
+// deliver brings the events where they go, in order.
+func (im *importing) deliver(ctx context.Context, lines iter.Seq2[[]byte, error], out, messages io.Writer) error {
 	switch {
 	case im.out == "-", im.out == "" && im.agency == "":
-		return func(_ context.Context, lines iter.Seq2[[]byte, error]) error { return writeEvents(out, lines) }
+		return writeEvents(out, lines)
 	case im.out != "":
-		return func(_ context.Context, lines iter.Seq2[[]byte, error]) error { return writeEventsFile(im.out, lines) }
+		return writeEventsFile(im.out, lines)
 	}
 	im.lineIn = im.lineOf
-	return func(ctx context.Context, lines iter.Seq2[[]byte, error]) error {
-		return im.sending.run(ctx, lines, out, messages)
-	}
+	return im.sending.run(ctx, lines, out, messages)
 }
 
 func writeEvents(w io.Writer, lines iter.Seq2[[]byte, error]) error {
@@ -344,21 +325,9 @@ func writeEventsFile(name string, lines iter.Seq2[[]byte, error]) error {
 	return err
 }
 
-func (im *importing) reportRow(w io.Writer, bad *sources.RowError) {
-	if !im.json {
-		fmt.Fprintln(w, bad)
-		return
-	}
-	if text, err := json.Marshal(bad); err == nil {
-		fmt.Fprintf(w, "%s\n", text)
-	}
-}
-
 func (im *importing) summarise(w io.Writer, c *importCounts) {
 	if im.json {
-		if text, err := json.Marshal(c); err == nil {
-			fmt.Fprintf(w, "%s\n", text)
-		}
+		_ = json.NewEncoder(w).Encode(c)
 		return
 	}
 	fmt.Fprintf(w, "%s: %d rows: %d said as %d events, %d bad", c.File, c.Rows, c.Said, c.Events, c.Bad)

@@ -1,6 +1,7 @@
 package catalogue
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -21,20 +22,15 @@ func (t *Type) Example() []byte {
 
 func appendObject(line []byte, fields []Field) []byte {
 	line = append(line, '{')
-	first := true
 	for i := range fields {
 		f := &fields[i]
 		if !f.Required && f.Sample == "" {
 			continue
 		}
-		if !first {
-			line = append(line, ',')
-		}
-		first = false
 		line = append(strconv.AppendQuote(line, f.Name), ':')
-		line = appendSample(line, f)
+		line = append(appendSample(line, f), ',')
 	}
-	return append(line, '}')
+	return append(bytes.TrimSuffix(line, []byte(",")), '}')
 }
 
 func appendSample(line []byte, f *Field) []byte {

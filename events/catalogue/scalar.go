@@ -97,7 +97,7 @@ func judgeText(row *Field, kind Kind, enum map[string]string, s []byte) (code, m
 		if ok {
 			return "", ""
 		}
-		return "bad-" + kind.word(), message
+		return "bad-" + kind.String(), message
 	}
 	switch kind {
 	case Text:

@@ -21,6 +21,10 @@ func SchemaID(typeName string) string { return "urn:civicledger:schema:" + typeN
 func (t *Type) Schema() []byte {
 	s := &schemaWriter{defs: map[Kind]bool{}}
 	data := s.object(t.Fields, t.Rules)
+	required := []string{"specversion", "id", "source", "type", "time", "data"}
+	if !t.OperatorOnly {
+		required = append(required, "jurisdiction")
+	}
 	doc := members{
 		{"$schema", "https://json-schema.org/draft/2020-12/schema"},
 		{"$id", SchemaID(t.Name)},
@@ -28,21 +32,13 @@ func (t *Type) Schema() []byte {
 		{"description", t.Meaning + " Source: " + t.LegalSource + "."},
 		{"type", "object"},
 		{"properties", envelopeProperties(t, data)},
-		{"required", envelopeRequired(t)},
+		{"required", required},
 		{"additionalProperties", false},
 	}
 	if defs := s.definitions(); len(defs) > 0 {
 		doc = append(doc, member{"$defs", defs})
 	}
 	return render(doc)
-}
-
-func envelopeRequired(t *Type) []string {
-	names := []string{"specversion", "id", "source", "type", "time", "data"}
-	if !t.OperatorOnly {
-		names = append(names, "jurisdiction")
-	}
-	return names
 }
 
 const (
@@ -147,7 +143,7 @@ func (s *schemaWriter) scalar(f *Field) members {
 		return str(member{"format", "date"}, member{"pattern", patternDate})
 	case Currency, Org:
 		s.defs[f.Kind] = true
-		return members{{"$ref", "#/$defs/" + f.Kind.word()}}
+		return members{{"$ref", "#/$defs/" + f.Kind.String()}}
 	case Proof:
 		return str(member{"pattern", patternProof}, member{"minLength", 4}, member{"maxLength", 344})
 	case Grant:
@@ -164,10 +160,10 @@ var patternOf = map[Kind]string{
 func (s *schemaWriter) definitions() members {
 	var defs members
 	if s.defs[Currency] {
-		defs = append(defs, member{Currency.word(), members{{"description", "ISO 4217"}, {"enum", money.Currencies()}}})
+		defs = append(defs, member{Currency.String(), members{{"description", "ISO 4217"}, {"enum", money.Currencies()}}})
 	}
 	if s.defs[Org] {
-		defs = append(defs, member{Org.word(), members{
+		defs = append(defs, member{Org.String(), members{
 			{"type", "object"},
 			{"properties", members{
 				{"code", members{{"description", orgFields[0].Doc}, {"type", "string"}, {"pattern", patternOrgCode}}},

@@ -147,8 +147,8 @@ func define[T any](family string, t Type) *Type {
 	return &t
 }
 
-// word names the kind in problem codes and documents.
-func (k Kind) word() string {
+// String names the kind in problem codes and documents.
+func (k Kind) String() string {
 	if int(k) < len(kindWords) {
 		return kindWords[k]
 	}
@@ -157,9 +157,6 @@ func (k Kind) word() string {
 	}
 	return "organisation-code"
 }
-
-// String is the kind's word.
-func (k Kind) String() string { return k.word() }
 
 var kindWords = [...]string{
 	Text: "text", Slug: "identifier", Enum: "choice", Integer: "integer", Amount: "amount", Currency: "currency",

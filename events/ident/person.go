@@ -37,33 +37,28 @@ func residentCheck(digits string) byte {
 	return "10X98765432"[sum%11]
 }
 
-// IsResidentID reports whether s, as a whole, is a valid 18-digit resident
-// identity number (GB 11643-1999: province, date of birth, check character; a
-// leading 9 is the card of a foreign permanent resident). Width, case of x,
-// spaces and hyphens do not hide it. Numbers of 15 digits have no check digit
-// and would catch references and receipts, so they are not looked at; neither
-// is an organisation's code that is sound in all its parts.
-func IsResidentID(s string) bool { return Personal([]byte(s)) == ResidentID }
-
-// IsMobile reports whether s, as a whole, is a mobile number of the mainland:
-// eleven digits 1[3-9]…, with or without 86, +86 or 0086 in front. Width,
-// spaces and hyphens do not hide it.
-func IsMobile(s string) bool { return Personal([]byte(s)) == Mobile }
-
 // PersonalKind is what Personal found.
 type PersonalKind uint8
 
 // What a string, as a whole, may be.
 const (
 	NotPersonal PersonalKind = iota
-	ResidentID               // see IsResidentID
-	Mobile                   // see IsMobile
+	// ResidentID is a valid 18-digit resident identity number (GB 11643-1999:
+	// province, date of birth, check character; a leading 9 is the card of a
+	// foreign permanent resident). Numbers of 15 digits have no check digit and
+	// would catch references and receipts, so they are not looked at; neither is
+	// an organisation's code that is sound in all its parts.
+	ResidentID
+	// Mobile is a mobile number of the mainland: eleven digits 1[3-9]…, with or
+	// without 86, +86 or 0086 in front.
+	Mobile
 )
 
 // maxDigits is the most that Personal looks at: an identity number and no more.
 const maxDigits = 18
 
 // Personal reports whether s, as a whole, is an identity or a mobile number.
+// Width, case of x, spaces and hyphens do not hide it.
 // It does not allocate for the strings that events are made of.
 func Personal(s []byte) PersonalKind {
 	var digits [maxDigits]byte
@@ -96,7 +91,7 @@ func PersonalIn(text string) bool {
 }
 
 // ValidResidentID reports whether id, once normalised, is an 18-digit resident
-// number whose parts hold. It is for those who enter one; IsResidentID is for
+// number whose parts hold. It is for those who enter one; Personal is for
 // those who must notice one among other things.
 func ValidResidentID(id string) bool {
 	normal := NormaliseID(id)

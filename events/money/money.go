@@ -21,7 +21,6 @@ const Limit = 1_000_000_000_000_000
 var (
 	ErrRange    = errors.New("amount out of range")
 	ErrCurrency = errors.New("unknown currency")
-	ErrMixed    = errors.New("amounts of two currencies")
 	ErrDecimal  = errors.New("not a decimal amount")
 )
 
@@ -52,33 +51,6 @@ func (a Amount) Sub(b Amount) (Amount, error) {
 	return difference, nil
 }
 
-// Neg is -a, or ErrRange for the one value that has no negative.
-func (a Amount) Neg() (Amount, error) { return Amount(0).Sub(a) }
-
-// Add is m+n, or ErrMixed or ErrRange.
-func (m Money) Add(n Money) (Money, error) {
-	if m.Currency != n.Currency {
-		return Money{}, fmt.Errorf("%w: %s and %s", ErrMixed, m.Currency, n.Currency)
-	}
-	sum, err := Amount(m.Amount).Add(Amount(n.Amount))
-	return Money{int64(sum), m.Currency}, err
-}
-
-// Sub is m-n, or ErrMixed or ErrRange.
-func (m Money) Sub(n Money) (Money, error) {
-	if m.Currency != n.Currency {
-		return Money{}, fmt.Errorf("%w: %s and %s", ErrMixed, m.Currency, n.Currency)
-	}
-	difference, err := Amount(m.Amount).Sub(Amount(n.Amount))
-	return Money{int64(difference), m.Currency}, err
-}
-
-// Neg is -m, or ErrRange.
-func (m Money) Neg() (Money, error) {
-	negative, err := Amount(m.Amount).Neg()
-	return Money{int64(negative), m.Currency}, err
-}
-
 // String is the amount in main units and the currency: "-12.34 CNY".
 func (m Money) String() string { return Format(m.Amount, m.Currency) + " " + m.Currency }
 
@@ -100,21 +72,11 @@ func Format(amount int64, currency string) string {
 	return sign + text[:len(text)-exponent] + "." + text[len(text)-exponent:]
 }
 
-// ParseDecimal reads an amount in main units, exactly: an optional sign,
-// digits, and at most as many decimals as the currency has (further zeros are
-// allowed). Separators of thousands, exponents, spaces and amounts beyond
-// Limit are refused.
-func ParseDecimal(text, currency string) (Money, error) {
-	exponent, ok := Exponent(currency)
-	if !ok {
-		return Money{}, fmt.Errorf("%w: %q", ErrCurrency, currency)
-	}
-	amount, err := ParseScaled(text, exponent)
-	return Money{amount, currency}, err
-}
-
-// ParseScaled reads a decimal number as an integer of 10^-scale, exactly, in
-// the manner of ParseDecimal. It serves units such as 万元 (scale 6 for fen).
+// ParseScaled reads a decimal number as an integer of 10^-scale, exactly: an
+// optional sign, digits, and at most as many decimals as the scale (further
+// zeros are allowed). Separators of thousands, exponents, spaces and amounts
+// beyond Limit are refused. The scale of a currency is its Exponent; 万元 is
+// scale 6 for fen.
 func ParseScaled(text string, scale int) (int64, error) {
 	digits, negative := strings.CutPrefix(text, "-")
 	if !negative {

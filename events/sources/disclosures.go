@@ -5,20 +5,16 @@ import (
 	"strings"
 
 	"civicledger/events/catalogue"
-	"civicledger/events/ident"
 	"civicledger/events/money"
 )
 
 var disclosuresSource = &Source{
-	Kind:    "disclosures",
-	Title:   "totals that a charity announced day by day (Wuhan Red Cross, 2020)",
-	Types:   []string{"charity.disclosure.published.v1"},
-	Example: "disclosures daily_totals_reported.csv --out disclosures.jsonl",
-	zone:    zoneChina,
-	defaults: Options{
-		Jurisdiction: wuhanDivision,
-		Organisation: ident.OrgRef{Name: wuhan},
-	},
+	Kind:     "disclosures",
+	Title:    "totals that a charity announced day by day (Wuhan Red Cross, 2020)",
+	Types:    []string{"charity.disclosure.published.v1"},
+	Example:  "disclosures daily_totals_reported.csv --out disclosures.jsonl",
+	zone:     zoneChina,
+	defaults: wuhanRedCross,
 	read: readTables(table{
 		columns: []string{"date", "official_day_received", "official_cum_received", "official_cum_usd", "official_day_paid_out", "official_cum_paid_out", "official_day_count"},
 		key:     "date",
@@ -29,7 +25,7 @@ var disclosuresSource = &Source{
 // sayDisclosure says what the charity announced on a day; a total in dollars is
 // an event of its own. Sums that others computed from the detail (columns not
 // named official_…) are not the charity's word and are left to be computed.
-func sayDisclosure(sp *speaker, row *record) ([]said, error) {
+func sayDisclosure(sp *speaker, row *record) []said {
 	date := row.number("date")
 	id := "daily-" + date + "-" + sp.identify(row, "disclosure", sp.Campaign)[:8] // once for a charity, campaign and day
 	d := catalogue.DisclosurePublished{
@@ -37,26 +33,21 @@ func sayDisclosure(sp *speaker, row *record) ([]said, error) {
 		From: date, To: date, PublishedOn: date,
 	}
 	dollars := d
-	if err := announcedSums(row, &d); err != nil {
-		return nil, err
-	}
-	var err error
-	if d.ReceivedCount, err = row.wholeNumber("official_day_count"); err != nil {
-		return nil, err
-	}
+	announcedSums(row, &d)
+	d.ReceivedCount = row.wholeNumber("official_day_count")
 	all := []said{{id: id, typ: "charity.disclosure.published.v1", date: date, subject: sp.Organisation.Key(), data: d}}
-	if dollars.CumulativeReceived, err = row.optionalAmount("official_cum_usd", "USD"); err != nil || dollars.CumulativeReceived == nil {
-		return all, err
+	if dollars.CumulativeReceived = row.optionalAmount("official_cum_usd", "USD"); dollars.CumulativeReceived == nil {
+		return all
 	}
 	dollars.Disclosure, dollars.Currency = "daily-"+date+"-usd", "USD"
 	return append(all, said{
 		id: id + "-usd", typ: "charity.disclosure.published.v1", date: date, subject: sp.Organisation.Key(), data: dollars,
-	}), nil
+	})
 }
 
 // announcedSums fills in the totals in yuan. One that is no whole number of fen
 // (the publisher's 15149.4514) is kept as text: no sum is rounded.
-func announcedSums(row *record, d *catalogue.DisclosurePublished) error {
+func announcedSums(row *record, d *catalogue.DisclosurePublished) {
 	var notes []string
 	for _, sum := range []struct {
 		column string
@@ -67,20 +58,13 @@ func announcedSums(row *record, d *catalogue.DisclosurePublished) error {
 		{"official_day_paid_out", &d.Spent},
 		{"official_cum_paid_out", &d.CumulativeSpent},
 	} {
-		amount, err := row.optionalAmount(sum.column, "CNY")
-		if err != nil && finerThanFen(row, sum.column) {
+		if finerThanFen(row, sum.column) {
 			notes = append(notes, sum.column+" "+row.text(sum.column)+" CNY as stated: no whole number of fen")
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		if *sum.into = amount; amount != nil {
+		} else if *sum.into = row.optionalAmount(sum.column, "CNY"); *sum.into != nil {
 			d.Currency = "CNY"
 		}
 	}
 	d.Note = strings.Join(notes, "; ")
-	return nil
 }
 
 // finerThanFen reports a decimal number with three or four decimals.

@@ -35,20 +35,22 @@ var (
 )
 
 // division is the jurisdiction of a row that names an authority or a scope.
-func (sp *speaker) division(column, name string) (string, error) {
+func (sp *speaker) division(row *record, column string) string {
 	if sp.Jurisdiction != "" {
-		return sp.Jurisdiction, nil
+		return sp.Jurisdiction
 	}
+	name := row.text(column)
 	place := name
 	for _, office := range []*regexp.Regexp{officeBehind, bureauBehind} {
 		if match := office.FindStringSubmatch(name); match != nil {
 			place = match[1]
 		}
 	}
-	if code, ok := places[place]; ok {
-		return code, nil
+	code, ok := places[place]
+	if !ok {
+		row.bad(column, name, "is no place that this kind knows by its whole name: give --jurisdiction with its GB/T 2260 code")
 	}
-	return "", badCell(column, name, "is no place that this kind knows by its whole name: give --jurisdiction with its GB/T 2260 code")
+	return code
 }
 
 // webAddress is the cell where it is a URL; what else stands there ("no

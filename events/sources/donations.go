@@ -17,20 +17,16 @@ var (
 	zoneGeorgia = time.FixedZone("", -5*3600)
 )
 
-const wuhan = "武汉市红十字会"
-
-const wuhanDivision = "420100"
+// wuhanRedCross published the files of 2020.
+var wuhanRedCross = Options{Jurisdiction: "420100", Organisation: ident.OrgRef{Name: "武汉市红十字会"}}
 
 var donationsSource = &Source{
-	Kind:    "donations",
-	Title:   "money donations that a charity disclosed row by row (Wuhan Red Cross, 2020)",
-	Types:   []string{"charity.donation.received.v1", "charity.donation.returned.v1"},
-	Example: "donations donations.csv.gz --out donations.jsonl",
-	zone:    zoneChina,
-	defaults: Options{
-		Jurisdiction: wuhanDivision,
-		Organisation: ident.OrgRef{Name: wuhan},
-	},
+	Kind:     "donations",
+	Title:    "money donations that a charity disclosed row by row (Wuhan Red Cross, 2020)",
+	Types:    []string{"charity.donation.received.v1", "charity.donation.returned.v1"},
+	Example:  "donations donations.csv.gz --out donations.jsonl",
+	zone:     zoneChina,
+	defaults: wuhanRedCross,
 	read: readTables(table{
 		columns: []string{"row_id", "disclosed_date", "channel", "donor_kind", "donor", "amount", "currency"},
 		key:     "row_id",
@@ -39,34 +35,25 @@ var donationsSource = &Source{
 }
 
 // sayDonation says a gift, or with a negative amount a gift given back.
-func sayDonation(sp *speaker, row *record) ([]said, error) {
+func sayDonation(sp *speaker, row *record) []said {
 	date, currency := row.number("disclosed_date"), row.text("currency")
-	amount, err := row.amount("amount", currency)
-	if err != nil {
-		return nil, err
-	}
-	donor, note, err := sp.donor(row)
-	if err != nil {
-		return nil, err
-	}
-	reference, err := row.reference("txn_no_or_time")
-	if err != nil {
-		return nil, err
-	}
-	dateText := ""
+	amount := row.amount("amount", currency)
+	donor, note := sp.donor(row)
+	name, subject := named(donor)
+	reference, dateText := row.reference("txn_no_or_time"), ""
 	if isClock(reference) {
 		reference, dateText = "", date+" "+reference
 	}
 	common := catalogue.Common{Note: note, Provenance: provenance(row, "file_id", "seq")}
-	id := sp.identify(row, "donation", date, dateText, row.text("channel"), reference, donor.Kind, donorName(donor),
+	id := sp.identify(row, "donation", date, dateText, row.text("channel"), reference, donor.Kind, name,
 		strconv.FormatInt(amount, 10), currency, note, common.Provenance)
 	d := catalogue.DonationReceived{
 		Donation: id, Organisation: sp.Organisation, Campaign: sp.Campaign, Fund: sp.Fund, Donor: donor,
 		Amount: &amount, Currency: currency, Date: date, DateText: dateText, Channel: row.text("channel"), Reference: reference, Common: common,
 	}
-	one := said{id: id, date: date, column: "disclosed_date", subject: donorKey(donor)}
+	one := said{id: id, date: date, column: "disclosed_date", subject: subject}
 	one.typ, one.data = gift(d)
-	return []said{one}, nil
+	return []said{one}
 }
 
 // gift is a donation, or with a negative sum one that was given back.
@@ -79,18 +66,12 @@ func gift(d catalogue.DonationReceived) (typ string, data any) {
 	return "charity.donation.returned.v1", catalogue.DonationReturned(d)
 }
 
-func donorName(d catalogue.Donor) string {
+// named is the donor's name, or token, and the subject of what it gave.
+func named(d catalogue.Donor) (name, subject string) {
 	if d.Organisation != nil {
-		return d.Organisation.Name
+		return d.Organisation.Name, d.Organisation.Key()
 	}
-	return d.Token
-}
-
-func donorKey(d catalogue.Donor) string {
-	if d.Organisation != nil {
-		return d.Organisation.Key()
-	}
-	return d.Token
+	return d.Token, d.Token
 }
 
 func isClock(s string) bool {
@@ -107,11 +88,4 @@ func provenance(row *record, file, number string) string {
 		text += " row " + n
 	}
 	return clipTo(strings.TrimSpace(text), 200)
-}
-
-func clipTo(s string, limit int) string {
-	if runes := []rune(s); len(runes) > limit {
-		return string(runes[:limit])
-	}
-	return s
 }

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"civicledger/events/catalogue"
 	"civicledger/events/ident"
@@ -15,34 +16,39 @@ const withheldNote = "name not taken over: the published text may name a natural
 // donor says who gave, as far as it may be said. Kinds are those of the Wuhan
 // files. A person is named by a token where there is a city key and the file
 // has a pseudonym, else not at all; a masked name (*琪) is still a name.
-func (sp *speaker) donor(row *record) (catalogue.Donor, string, error) {
+func (sp *speaker) donor(row *record) (donor catalogue.Donor, note string) {
 	name := row.text("donor")
 	switch kind := row.text("donor_kind"); kind {
 	case "org":
 		org, ok := organisationName(name)
 		if !ok {
-			return catalogue.Donor{Kind: "unstated"}, withheldNote, nil
+			return catalogue.Donor{Kind: "unstated"}, withheldNote
 		}
-		return catalogue.Donor{Kind: "org", Organisation: &ident.OrgRef{Name: org}}, "", nil
+		return catalogue.Donor{Kind: "org", Organisation: &ident.OrgRef{Name: org}}, ""
 	case "person", "person_masked":
-		donor := catalogue.Donor{Kind: "person"}
-		if sp.CityKey == nil || !isPseudonym(name) {
-			return donor, "", nil
+		donor.Kind = "person"
+		if pseudonym.MatchString(name) {
+			donor.Token = sp.token(row, "donor", name)
 		}
-		token, err := sp.CityKey.Token("donor", name)
-		donor.Token = token
-		return donor, "", err
 	case "anonymous", "unstated":
-		return catalogue.Donor{Kind: kind}, "", nil
+		donor.Kind = kind
 	default:
-		return catalogue.Donor{}, "", badCell("donor_kind", kind, "is none of org, person, person_masked, anonymous, unstated")
+		row.bad("donor_kind", kind, "is none of org, person, person_masked, anonymous, unstated")
 	}
+	return donor, ""
 }
 
-// isPseudonym recognises what stands for a natural person in the public files:
-// a letter and digits.
-func isPseudonym(s string) bool { return pseudonym.MatchString(s) }
+// token stands for a person; "" where there is no city key.
+func (sp *speaker) token(row *record, namespace, name string) string {
+	if sp.CityKey == nil {
+		return ""
+	}
+	token, err := sp.CityKey.Token(namespace, name)
+	row.fail(err)
+	return token
+}
 
+// pseudonym is what stands for a natural person in the public files.
 var pseudonym = regexp.MustCompile(`^[PR][0-9]{5,8}$`)
 
 // organisationName is the part of a published donor text that is surely the
@@ -55,7 +61,7 @@ var pseudonym = regexp.MustCompile(`^[PR][0-9]{5,8}$`)
 func organisationName(text string) (string, bool) {
 	name, ok := withoutRemark(strings.Join(strings.Fields(text), " "))
 	name = strings.TrimRight(name, " .。;；,，")
-	if !hasHan(name) {
+	if !strings.ContainsFunc(name, func(r rune) bool { return unicode.Is(unicode.Han, r) }) {
 		return name, ok && latinEnding.MatchString(name)
 	}
 	if !ok || len([]rune(name)) < 4 || listLike.MatchString(name) || startsWithPerson(name) {
@@ -94,10 +100,10 @@ func startsWithPerson(name string) bool {
 // brackets do not close, or hold more than a short qualifier in the middle.
 func withoutRemark(text string) (string, bool) {
 	const qualifier = 12
-	runes := []rune(text)
-	end := lastWord(runes)
-	depth, opened, kept := 0, 0, []rune{}
-	for i, r := range runes {
+	end := strings.LastIndexFunc(text, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
+	depth, opened := 0, 0
+	var kept strings.Builder
+	for i, r := range text {
 		switch r {
 		case '(', '（', '{', '【', '〔':
 			if depth == 0 {
@@ -112,29 +118,15 @@ func withoutRemark(text string) (string, bool) {
 			if depth > 0 || i > end {
 				continue
 			}
-			if i-opened > qualifier {
+			if utf8.RuneCountInString(text[opened:i]) > qualifier {
 				return "", false
 			}
-			kept = append(kept, runes[opened:i+1]...)
+			kept.WriteString(text[opened:i] + string(r))
 		default:
 			if depth == 0 {
-				kept = append(kept, r)
+				kept.WriteRune(r)
 			}
 		}
 	}
-	return strings.TrimSpace(string(kept)), depth == 0
-}
-
-// lastWord is the position of the last letter or digit; -1 if there is none.
-func lastWord(runes []rune) int {
-	for i := len(runes) - 1; i >= 0; i-- {
-		if unicode.IsLetter(runes[i]) || unicode.IsDigit(runes[i]) {
-			return i
-		}
-	}
-	return -1
-}
-
-func hasHan(s string) bool {
-	return strings.ContainsFunc(s, func(r rune) bool { return unicode.Is(unicode.Han, r) })
+	return strings.TrimSpace(kept.String()), depth == 0
 }

@@ -1,7 +1,6 @@
 package sources
 
 import (
-	"cmp"
 	"context"
 	"encoding/hex"
 	"fmt"
@@ -65,19 +64,20 @@ func readDraws(ctx context.Context, in *input, sp *speaker) iter.Seq2[Row, error
 // sayNotice says a draw, or what a later notice adds to an earlier one.
 func (sp *speaker) sayNotice(n *notice, seen map[string]int, earlier map[string]draw) (Row, error) {
 	row := Row{Line: n.at}
-	d, err := sp.parseDraw(n)
-	if err != nil {
-		return row, err
-	}
+	d := sp.parseDraw(n)
 	if at, twice := seen[d.id]; twice {
-		return row, badCell("code", n.members["code"], "is the draw of notice %d already: keep one", at)
+		n.wrong("code", "is the draw of notice %d already: keep one", at)
+	}
+	if n.bad != nil {
+		return row, n.bad
 	}
 	seen[d.id] = n.at
 	all := []said{d.said("")}
 	if before, ok := earlier[d.id]; ok {
 		all = d.since(&before)
 	}
-	row.Events, err = sp.lines(all)
+	events, err := sp.lines(all)
+	row.Events = events
 	return row, err
 }
 
@@ -95,8 +95,8 @@ func (sp *speaker) earlierDraws() (map[string]draw, error) {
 			return nil, err
 		}
 		for i := range notices {
-			d, err := sp.parseDraw(&notices[i])
-			if err != nil {
+			d := sp.parseDraw(&notices[i])
+			if notices[i].bad != nil {
 				continue // it was refused then, so nothing of it was said
 			}
 			if before, ok := known[d.id]; ok {
@@ -118,10 +118,13 @@ func (d *draw) said(corrects string) said {
 // correction is made of what it replaces and of what it says, so that a third
 // figure is another event than the second.
 func (d *draw) since(before *draw) []said {
-	added, names, differs := beyond(before.settled.DrawFigures, d.settled.DrawFigures)
-	differs = differs || !sameNumbers(before.settled, d.settled)
-	supplement := catalogue.DrawSupplemented{Game: d.settled.Game, Draw: d.settled.Draw, DrawFigures: added, Common: d.settled.Common}
-	d.settled, d.stands = merged(before.settled, d.settled), before.stands
+	u := compare(before.settled.DrawFigures, d.settled.DrawFigures)
+	differs := u.differs || !sameNumbers(before.settled, d.settled)
+	supplement := catalogue.DrawSupplemented{Game: d.settled.Game, Draw: d.settled.Draw, DrawFigures: u.added, Common: d.settled.Common}
+	d.settled.DrawFigures, d.stands = u.all, before.stands
+	if d.settled.Order == nil {
+		d.settled.Order = before.settled.Order
+	}
 	switch {
 	case differs:
 		one := d.said(before.stands)
@@ -130,11 +133,11 @@ func (d *draw) since(before *draw) []said {
 		one.id = d.id + "-corrected-" + hex.EncodeToString(key[:8])
 		d.stands = one.id
 		return []said{one}
-	case len(names) == 0:
+	case len(u.names) == 0:
 		return nil
 	}
 	return []said{{
-		id: d.id + "-supplement-" + strings.Join(names, "-"), typ: "lottery.draw.supplemented.v1",
+		id: d.id + "-supplement-" + strings.Join(u.names, "-"), typ: "lottery.draw.supplemented.v1",
 		date: d.settled.DrawnOn, subject: d.id, data: supplement,
 	}}
 }
@@ -163,86 +166,70 @@ var understood = []string{
 	"z2add", "m2add", "fyjCount", "fyjMoney", "specialRuleInfo", "prizeSpecialInfo", "detailsLink", "week", "videoLink",
 }
 
-func (sp *speaker) parseDraw(n *notice) (d draw, err error) {
-	if n.bad != nil {
-		return d, n.bad
-	}
+// parseDraw reads a notice; what is wrong it notes there.
+func (sp *speaker) parseDraw(n *notice) draw {
 	game, ok := games[n.members["name"]]
 	if !ok {
-		return d, badCell("name", n.members["name"], "is no game this kind knows: 双色球, 3D, 快乐8, 七乐彩")
+		n.wrong("name", "is no game this kind knows: 双色球, 3D, 快乐8, 七乐彩")
 	}
-	s := catalogue.DrawSettled{Game: game.key, Draw: n.members["code"]}
-	if s.DrawnOn, err = drawnOn(n); err != nil {
-		return d, err
-	}
-	if s.Numbers, err = numbersOf(n); err != nil {
-		return d, err
-	}
-	if err := game.admits(n, s.Numbers); err != nil {
-		return d, err
-	}
-	if s.DrawFigures, err = sp.figuresOf(n, game.key); err != nil {
-		return d, err
-	}
+	s := catalogue.DrawSettled{Game: game.key, Draw: n.members["code"], DrawnOn: drawnOn(n), Numbers: numbersOf(n)}
+	game.admits(n, s.Numbers)
+	s.DrawFigures = sp.figuresOf(n, game.key)
 	s.Note = unread(n, game.key)
 	if link := n.members["detailsLink"]; strings.HasPrefix(link, "/") {
 		s.Evidence = publisherSite + link
 	}
 	id := game.key + "-" + s.Draw
-	return draw{id: id, settled: s, stands: id}, nil
+	return draw{id: id, settled: s, stands: id}
 }
 
 // drawnOn is the day of a notice: its weekday and the year in the number of
 // the draw, which is 2026013 and never 26013, must be those of the day.
-func drawnOn(n *notice) (string, error) {
+func drawnOn(n *notice) string {
 	date, rest, _ := strings.Cut(narrow(n.members["date"]), "(")
 	day, err := time.Parse("2006-01-02", strings.TrimSpace(date))
 	if err != nil {
-		return "", badCell("date", n.members["date"], "does not begin with a day such as 2026-01-29")
+		n.wrong("date", "does not begin with a day such as 2026-01-29")
+		return ""
 	}
 	date = day.Format("2006-01-02")
 	if weekday := []string{"日", "一", "二", "三", "四", "五", "六"}[day.Weekday()]; rest != "" && rest != weekday+")" {
-		return "", badCell("date", n.members["date"], "is a day of the week that %s is not: it is %s", date, weekday)
+		n.wrong("date", "is a day of the week that %s is not: it is %s", date, weekday)
 	}
 	if code := n.members["code"]; !drawNumber.MatchString(code) || code[:4] != date[:4] {
-		return "", badCell("code", code, "is no draw of the day %s: a number such as %s013 is needed", date, date[:4])
+		n.wrong("code", "is no draw of the day %s: a number such as %s013 is needed", date, date[:4])
 	}
-	return date, nil
+	return date
 }
 
 var drawNumber = regexp.MustCompile(`^[0-9]{4}(00[1-9]|0[1-9][0-9]|[12][0-9]{2}|3[0-5][0-9]|36[0-6])$`)
 
 // admits refuses numbers that cannot be drawn in the game.
-func (g *game) admits(n *notice, drawn catalogue.Numbers) error {
-	check := func(member string, numbers []int64, count int, low, high int64) error {
+func (g *game) admits(n *notice, drawn catalogue.Numbers) {
+	check := func(member string, numbers []int64, count int, low, high int64) {
 		if len(numbers) != count {
-			return badCell(member, n.members[member], "is %d numbers where %d are drawn", len(numbers), count)
+			n.wrong(member, "is %d numbers where %d are drawn", len(numbers), count)
+			return
 		}
 		for i, one := range numbers {
 			if one < low || one > high {
-				return badCell(member, n.members[member], "has a number outside %d to %d", low, high)
+				n.wrong(member, "has a number outside %d to %d", low, high)
 			}
 			if !g.digits && slices.Contains(numbers[:i], one) {
-				return badCell(member, n.members[member], "has the number %d twice", one)
+				n.wrong(member, "has the number %d twice", one)
 			}
 		}
-		return nil
 	}
 	bonus := min(len(drawn.BonusBlue), g.specials)
-	if err := cmp.Or(
-		check("red", drawn.Red, g.numbers, g.low, g.high),
-		check("blue", drawn.Blue, g.specials, 1, g.highest),
-		check("blue2", drawn.BonusBlue, bonus, 1, g.highest),
-	); err != nil {
-		return err
-	}
+	check("red", drawn.Red, g.numbers, g.low, g.high)
+	check("blue", drawn.Blue, g.specials, 1, g.highest)
+	check("blue2", drawn.BonusBlue, bonus, 1, g.highest)
 	if len(drawn.Order) > 0 && !slices.Equal(slices.Sorted(slices.Values(drawn.Order)), slices.Sorted(slices.Values(drawn.Red))) {
-		return badCell("kjhyjsx", n.members["kjhyjsx"], "is not the order of the numbers drawn")
+		n.wrong("kjhyjsx", "is not the order of the numbers drawn")
 	}
-	return nil
 }
 
-func numbersOf(n *notice) (numbers catalogue.Numbers, err error) {
+func numbersOf(n *notice) (numbers catalogue.Numbers) {
 	for _, part := range []struct {
 		name string
 		into *[]int64
@@ -254,12 +241,13 @@ func numbersOf(n *notice) (numbers catalogue.Numbers, err error) {
 		for _, one := range strings.Split(text, ",") {
 			number, err := money.ParseScaled(strings.TrimSpace(one), 0)
 			if err != nil {
-				return numbers, badCell(part.name, n.members[part.name], "is no list of numbers")
+				n.wrong(part.name, "is no list of numbers")
+				return numbers
 			}
 			*part.into = append(*part.into, number)
 		}
 	}
-	return numbers, nil
+	return numbers
 }
 
 // unread keeps as text what the catalogue has no member for, so that nothing a

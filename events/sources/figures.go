@@ -1,14 +1,12 @@
 package sources
 
 import (
-	"maps"
+	"cmp"
 	"reflect"
 	"regexp"
 	"slices"
-	"strings"
 
 	"civicledger/events/catalogue"
-	"civicledger/events/money"
 )
 
 // luckyTier is the tier of 福运奖 (3+0) in the rules from draw 2026014 on.
@@ -17,245 +15,179 @@ const luckyTier = 7
 // luckyBlueTier is the tier that the second blue number of 2014/15 paid.
 const luckyBlueTier = 2
 
-func (sp *speaker) figuresOf(n *notice, game string) (f catalogue.DrawFigures, err error) {
-	f.Currency = "CNY"
-	if f.Sales, err = sp.yuan(n, "sales"); err != nil {
-		return f, err
-	}
-	if f.Pool, err = sp.yuan(n, "poolmoney"); err != nil {
-		return f, err
+func (sp *speaker) figuresOf(n *notice, game string) catalogue.DrawFigures {
+	f := catalogue.DrawFigures{
+		Currency: "CNY", Sales: sp.yuan(n, "sales"), Pool: sp.yuan(n, "poolmoney"), Winners: n.members["content"],
+		Message: joined("\n", n.members["msg"], n.members["specialRuleInfo"], n.members["prizeSpecialInfo"]),
 	}
 	if game != "3d" {
-		if f.Prizes, err = sp.prizesOf(n); err != nil {
-			return f, err
-		}
+		f.Prizes = sp.prizesOf(n)
 	}
-	if f.BonusPrizes, err = sp.bonusPrizes(n); err != nil {
-		return f, err
+	if n.members["z2add"] != "" || n.members["m2add"] != "" {
+		f.BonusPrizes = []catalogue.Prize{sp.memberPrize(n, luckyBlueTier, "z2add", "m2add")}
 	}
-	if f.Promotion, err = sp.promotion(n); err != nil {
-		return f, err
-	}
-	f.Winners = n.members["content"]
-	f.Message = message(n)
-	f.Injected, f.InjectedFrom, err = sp.injection(n.members["msg"])
-	return f, err
+	f.Promotion = sp.promotion(n)
+	f.Injected, f.InjectedFrom = sp.injection(n)
+	return f
 }
 
 // yuan reads a sum in yuan; nil where it is not published yet.
-func (sp *speaker) yuan(n *notice, member string) (*int64, error) {
+func (sp *speaker) yuan(n *notice, member string) *int64 {
 	text := n.members[member]
 	if text == "" {
-		return nil, nil
+		return nil
 	}
-	sum, err := sp.sum(text, "CNY")
+	sum, err := sp.scaled(text, 2)
 	if err != nil {
-		return nil, badCell(member, text, "%v: a sum in yuan is needed", err)
+		n.wrong(member, "%v: a sum in yuan is needed", err)
 	}
-	return &sum, nil
+	return &sum
 }
 
-func (sp *speaker) prizesOf(n *notice) ([]catalogue.Prize, error) {
-	var prizes []catalogue.Prize
+func (sp *speaker) prizesOf(n *notice) (prizes []catalogue.Prize) {
 	for _, t := range n.tiers {
 		number, err := sp.scaled(t.number, 0)
 		if err != nil {
-			return nil, badCell("type", t.number, "is no number of a tier")
+			n.fail(badCell("type", t.number, "is no number of a tier"))
 		}
-		prize, err := sp.prizeOf(number, "typenum", t.winners, "typemoney", t.amount)
-		if err != nil {
-			return nil, err
-		}
-		prizes = append(prizes, prize)
+		prizes = append(prizes, sp.prizeOf(n, number, "typenum", t.winners, "typemoney", t.amount))
 	}
 	if n.members["fyjCount"] == "" && n.members["fyjMoney"] == "" {
-		return prizes, nil
+		return prizes
 	}
-	lucky, err := sp.prizeOf(luckyTier, "fyjCount", n.members["fyjCount"], "fyjMoney", n.members["fyjMoney"])
-	if err != nil {
-		return nil, err
+	lucky := sp.memberPrize(n, luckyTier, "fyjCount", "fyjMoney")
+	if tierIn(prizes, lucky) < 0 {
+		prizes = append(prizes, lucky)
 	}
-	if slices.ContainsFunc(prizes, func(p catalogue.Prize) bool { return p.Tier == luckyTier }) {
-		return prizes, nil
-	}
-	return append(prizes, lucky), nil
-}
-
-func (sp *speaker) bonusPrizes(n *notice) ([]catalogue.Prize, error) {
-	if n.members["z2add"] == "" && n.members["m2add"] == "" {
-		return nil, nil
-	}
-	prize, err := sp.prizeOf(luckyBlueTier, "z2add", n.members["z2add"], "m2add", n.members["m2add"])
-	return []catalogue.Prize{prize}, err
+	return prizes
 }
 
 // perBet is a prize with or without its promotion: 8333333（含加奖3333333）.
 var perBet = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?)(?:\(含[加派]奖([0-9]+(?:\.[0-9]+)?)\))?$`)
 
-func (sp *speaker) prizeOf(tier int64, winnersName, winners, amountName, amount string) (p catalogue.Prize, err error) {
-	p.Tier = tier
+// memberPrize is a prize that two members of the notice state.
+func (sp *speaker) memberPrize(n *notice, tier int64, winners, amount string) catalogue.Prize {
+	return sp.prizeOf(n, tier, winners, n.members[winners], amount, n.members[amount])
+}
+
+func (sp *speaker) prizeOf(n *notice, tier int64, winnersName, winners, amountName, amount string) catalogue.Prize {
+	p := catalogue.Prize{Tier: tier}
+	var err error
 	if p.Winners, err = sp.scaled(winners, 0); err != nil {
-		return p, badCell(winnersName, winners, "is not a number of bets")
+		n.fail(badCell(winnersName, winners, "is not a number of bets"))
 	}
 	match := perBet.FindStringSubmatch(narrow(amount))
 	if match == nil {
-		return p, badCell(amountName, amount, "is not a prize in yuan, such as 5000000 or 8333333（含加奖3333333）")
+		n.fail(badCell(amountName, amount, "is not a prize in yuan, such as 5000000 or 8333333（含加奖3333333）"))
+		return p
 	}
-	if p.Each, err = sp.scaled(match[1], 2); err != nil {
-		return p, badCell(amountName, amount, "%v", err)
+	if p.Each, err = sp.scaled(match[1], 2); err == nil && match[2] != "" {
+		p.Promotion = new(int64)
+		*p.Promotion, err = sp.scaled(match[2], 2)
 	}
-	if match[2] != "" {
-		added, err := sp.scaled(match[2], 2)
-		if err != nil {
-			return p, badCell(amountName, amount, "%v", err)
-		}
-		p.Promotion = &added
+	if err != nil {
+		n.fail(badCell(amountName, amount, "%v", err))
 	}
-	return p, nil
+	return p
 }
 
 // promotion is what the notice says was added in this draw, first prizes and
 // lucky blue number together.
-func (sp *speaker) promotion(n *notice) (*int64, error) {
-	first, err := sp.yuan(n, "addmoney")
-	if err != nil {
-		return nil, err
+func (sp *speaker) promotion(n *notice) *int64 {
+	first, second := sp.yuan(n, "addmoney"), sp.yuan(n, "addmoney2")
+	if first == nil || second == nil {
+		return cmp.Or(first, second)
 	}
-	second, err := sp.yuan(n, "addmoney2")
-	if err != nil || second == nil {
-		return first, err
-	}
-	if first == nil {
-		return second, nil
-	}
-	sum, err := money.Amount(*first).Add(money.Amount(*second))
-	total := int64(sum)
-	return &total, err
-}
-
-func message(n *notice) string {
-	var parts []string
-	for _, name := range []string{"msg", "specialRuleInfo", "prizeSpecialInfo"} {
-		if text := n.members[name]; text != "" {
-			parts = append(parts, text)
-		}
-	}
-	return strings.Join(parts, "\n")
+	total := *first + *second // neither is beyond money.Limit
+	return &total
 }
 
 // injected is how notices announce money from outside the draw:
 // 从双色球调节基金拨出12541580元，注入第2013002期奖池…
 var injected = regexp.MustCompile(`从([^，。:：]{1,40}?)拨出([0-9]+(?:\.[0-9]+)?)元`)
 
-func (sp *speaker) injection(text string) (*int64, string, error) {
-	match := injected.FindStringSubmatch(text)
+func (sp *speaker) injection(n *notice) (sum *int64, from string) {
+	match := injected.FindStringSubmatch(n.members["msg"])
 	if match == nil {
-		return nil, "", nil
+		return nil, ""
 	}
-	sum, err := sp.scaled(match[2], 2)
+	fen, err := sp.scaled(match[2], 2)
 	if err != nil {
-		return nil, "", badCell("msg", match[0], "%v", err)
+		n.fail(badCell("msg", match[0], "%v", err))
 	}
-	return &sum, match[1], nil
+	return &fen, match[1]
 }
 
-// figure is one member of the figures that a notice may lack.
-type figure struct {
-	lacking, same bool
-	take          func()
+// update is what a later notice of a draw states against an earlier one.
+type update struct {
+	added   catalogue.DrawFigures // what the earlier lacks
+	names   []string              // of what was added, sorted
+	differs bool                  // the two state something differently
+	all     catalogue.DrawFigures // everything that either states; the later counts more
 }
 
-// beyond is what later states and earlier lacks, with the names of it, and
-// whether the two state anything differently.
-func beyond(earlier, later catalogue.DrawFigures) (added catalogue.DrawFigures, names []string, differs bool) {
-	added.Currency = later.Currency
-	figures := map[string]figure{
-		"sales":     {earlier.Sales == nil, equal(earlier.Sales, later.Sales), func() { added.Sales = later.Sales }},
-		"pool":      {earlier.Pool == nil, equal(earlier.Pool, later.Pool), func() { added.Pool = later.Pool }},
-		"promotion": {earlier.Promotion == nil, equal(earlier.Promotion, later.Promotion), func() { added.Promotion = later.Promotion }},
-		"injected": {earlier.Injected == nil, equal(earlier.Injected, later.Injected), func() {
-			added.Injected, added.InjectedFrom = later.Injected, later.InjectedFrom
-		}},
-		"prizes":  tiersBeyond(earlier.Prizes, later.Prizes, &added.Prizes),
-		"bonus":   tiersBeyond(earlier.BonusPrizes, later.BonusPrizes, &added.BonusPrizes),
-		"winners": {earlier.Winners == "", later.Winners == "" || earlier.Winners == later.Winners, func() { added.Winners = later.Winners }},
-		"message": {earlier.Message == "", later.Message == "" || earlier.Message == later.Message, func() { added.Message = later.Message }},
+func compare(earlier, later catalogue.DrawFigures) update {
+	u := update{all: later}
+	u.added.Currency = later.Currency
+	u.added.BonusPrizes, u.all.BonusPrizes = u.tiers("bonus", earlier.BonusPrizes, later.BonusPrizes)
+	u.added.Injected, u.all.Injected = figure(&u, "injected", earlier.Injected, later.Injected)
+	if u.added.Injected != nil {
+		u.added.InjectedFrom = later.InjectedFrom
 	}
-	for _, name := range slices.Sorted(maps.Keys(figures)) {
-		f := figures[name]
-		switch {
-		case f.same:
-		case f.lacking:
-			f.take()
-			names = append(names, name)
-		default:
-			differs = true
-		}
+	if later.Injected == nil {
+		u.all.InjectedFrom = earlier.InjectedFrom
 	}
-	return added, names, differs
+	u.added.Message, u.all.Message = figure(&u, "message", earlier.Message, later.Message)
+	u.added.Pool, u.all.Pool = figure(&u, "pool", earlier.Pool, later.Pool)
+	u.added.Prizes, u.all.Prizes = u.tiers("prizes", earlier.Prizes, later.Prizes)
+	u.added.Promotion, u.all.Promotion = figure(&u, "promotion", earlier.Promotion, later.Promotion)
+	u.added.Sales, u.all.Sales = figure(&u, "sales", earlier.Sales, later.Sales)
+	u.added.Winners, u.all.Winners = figure(&u, "winners", earlier.Winners, later.Winners)
+	return u
 }
 
-// tiersBeyond compares prize tables tier by tier.
-func tiersBeyond(earlier, later []catalogue.Prize, into *[]catalogue.Prize) figure {
-	var missing []catalogue.Prize
-	differs := false
+// figure compares a figure that a notice may lack.
+func figure[T comparable](u *update, name string, earlier, later T) (added, all T) {
+	var lacking T
+	switch {
+	case later == lacking, reflect.DeepEqual(earlier, later):
+		return lacking, cmp.Or(later, earlier)
+	case earlier == lacking:
+		u.names = append(u.names, name)
+		return later, later
+	}
+	u.differs = true
+	return lacking, later
+}
+
+// tiers compares prize tables tier by tier.
+func (u *update) tiers(name string, earlier, later []catalogue.Prize) (added, all []catalogue.Prize) {
 	for _, p := range later {
-		i := slices.IndexFunc(earlier, func(e catalogue.Prize) bool { return e.Tier == p.Tier })
-		if i < 0 {
-			missing = append(missing, p)
+		if i := tierIn(earlier, p); i < 0 {
+			added = append(added, p)
 		} else if !reflect.DeepEqual(earlier[i], p) {
-			differs = true
+			u.differs = true
 		}
 	}
-	return figure{lacking: !differs, same: !differs && len(missing) == 0, take: func() { *into = missing }}
-}
-
-// mergedTiers is the later table with the tiers that only the earlier one has.
-func mergedTiers(earlier, later []catalogue.Prize) []catalogue.Prize {
-	all := slices.Clone(later)
+	if added != nil {
+		u.names = append(u.names, name)
+	}
+	all = slices.Clone(later)
 	for _, p := range earlier {
-		if !slices.ContainsFunc(later, func(l catalogue.Prize) bool { return l.Tier == p.Tier }) {
+		if tierIn(later, p) < 0 {
 			all = append(all, p)
 		}
 	}
 	slices.SortStableFunc(all, func(a, b catalogue.Prize) int { return int(a.Tier - b.Tier) })
-	return all
+	return added, all
 }
 
-// equal is true where later says nothing new.
-func equal(earlier, later *int64) bool {
-	return later == nil || earlier != nil && *earlier == *later
+// tierIn is the place of the prize's tier in a table, or -1.
+func tierIn(table []catalogue.Prize, p catalogue.Prize) int {
+	return slices.IndexFunc(table, func(other catalogue.Prize) bool { return other.Tier == p.Tier })
 }
 
 func sameNumbers(earlier, later catalogue.DrawSettled) bool {
 	return earlier.DrawnOn == later.DrawnOn && slices.Equal(earlier.Red, later.Red) && slices.Equal(earlier.Blue, later.Blue) &&
 		slices.Equal(earlier.BonusBlue, later.BonusBlue) && (later.Order == nil || earlier.Order == nil || slices.Equal(earlier.Order, later.Order))
-}
-
-// merged is the earlier notice with everything that the later one states.
-func merged(earlier, later catalogue.DrawSettled) catalogue.DrawSettled {
-	all := later
-	orSum := func(a, b *int64) *int64 {
-		if a != nil {
-			return a
-		}
-		return b
-	}
-	all.Sales, all.Pool = orSum(later.Sales, earlier.Sales), orSum(later.Pool, earlier.Pool)
-	all.Promotion = orSum(later.Promotion, earlier.Promotion)
-	if later.Injected == nil {
-		all.Injected, all.InjectedFrom = earlier.Injected, earlier.InjectedFrom
-	}
-	all.Prizes = mergedTiers(earlier.Prizes, later.Prizes)
-	all.BonusPrizes = mergedTiers(earlier.BonusPrizes, later.BonusPrizes)
-	if later.Winners == "" {
-		all.Winners = earlier.Winners
-	}
-	if later.Message == "" {
-		all.Message = earlier.Message
-	}
-	if later.Order == nil {
-		all.Order = earlier.Order
-	}
-	return all
 }

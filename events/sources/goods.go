@@ -1,65 +1,48 @@
 package sources
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
-	"strings"
 
 	"civicledger/events/catalogue"
 	"civicledger/events/ident"
 )
 
 var goodsSource = &Source{
-	Kind:    "goods",
-	Title:   "goods that a charity received or issued; told apart by the header (Wuhan Red Cross, 2020)",
-	Types:   []string{"charity.donation.received.v1", "charity.goods.issued.v1"},
-	Example: "goods goods_received.csv --skip-bad --out goods.jsonl",
-	zone:    zoneChina,
-	defaults: Options{
-		Jurisdiction: wuhanDivision,
-		Organisation: ident.OrgRef{Name: wuhan},
-	},
+	Kind:     "goods",
+	Title:    "goods that a charity received or issued; told apart by the header (Wuhan Red Cross, 2020)",
+	Types:    []string{"charity.donation.received.v1", "charity.goods.issued.v1"},
+	Example:  "goods goods_received.csv --skip-bad --out goods.jsonl",
+	zone:     zoneChina,
+	defaults: wuhanRedCross,
 	read: readTables(
 		table{columns: []string{"row_id", "date", "donor_kind", "donor", "item", "spec", "unit", "quantity"}, key: "row_id", say: sayGoodsReceived},
 		table{columns: []string{"row_id", "date", "recipient", "item", "spec", "unit", "quantity"}, key: "row_id", say: sayGoodsIssued},
 	),
 }
 
-func sayGoodsReceived(sp *speaker, row *record) ([]said, error) {
-	goods, err := goodsOf(row)
-	if err != nil {
-		return nil, err
-	}
-	date, dateText, err := dayOf(row.text("date"), row.text("sheet_period"))
-	if err != nil {
-		return nil, err
-	}
-	donor, note, err := sp.donor(row)
-	if err != nil {
-		return nil, err
-	}
+func sayGoodsReceived(sp *speaker, row *record) []said {
+	goods := goodsOf(row)
+	date, dateText := dayOf(row, row.text("sheet_period"))
+	donor, note := sp.donor(row)
+	name, subject := named(donor)
 	from := provenance(row, "sheet_period", "")
-	id := sp.identify(row, "goods-received", date, dateText, donor.Kind, donorName(donor), goodsText(goods[0]), note, from)
+	id := sp.identify(row, "goods-received", date, dateText, donor.Kind, name, goodsText(goods), note, from)
 	d := catalogue.DonationReceived{
 		Donation: id, Organisation: sp.Organisation, Campaign: sp.Campaign,
-		Donor: donor, Goods: goods, Date: date, DateText: dateText,
+		Donor: donor, Goods: []catalogue.Goods{goods}, Date: date, DateText: dateText,
 	}
 	d.Note, d.Provenance = note, from
-	return []said{{id: id, typ: "charity.donation.received.v1", date: date, subject: donorKey(donor), data: d}}, nil
+	return []said{{id: id, typ: "charity.donation.received.v1", date: date, subject: subject, data: d}}
 }
 
-func sayGoodsIssued(sp *speaker, row *record) ([]said, error) {
-	goods, err := goodsOf(row)
-	if err != nil {
-		return nil, err
-	}
-	date, dateText, err := dayOf(row.text("date"), "")
-	if err != nil {
-		return nil, err
-	}
+func sayGoodsIssued(sp *speaker, row *record) []said {
+	goods := goodsOf(row)
+	date, dateText := dayOf(row, "")
 	d := catalogue.GoodsIssued{
 		Organisation: sp.Organisation, Campaign: sp.Campaign,
-		Goods: goods, Date: date, DateText: dateText,
+		Goods: []catalogue.Goods{goods}, Date: date, DateText: dateText,
 	}
 	d.Provenance = provenance(row, "sheet", "")
 	subject, recipient := "", ""
@@ -71,8 +54,8 @@ func sayGoodsIssued(sp *speaker, row *record) ([]said, error) {
 			d.Note = withheldNote
 		}
 	}
-	d.Issue = sp.identify(row, "goods-issued", date, dateText, recipient, goodsText(goods[0]), d.Note, d.Provenance)
-	return []said{{id: d.Issue, typ: "charity.goods.issued.v1", date: date, subject: subject, data: d}}, nil
+	d.Issue = sp.identify(row, "goods-issued", date, dateText, recipient, goodsText(goods), d.Note, d.Provenance)
+	return []said{{id: d.Issue, typ: "charity.goods.issued.v1", date: date, subject: subject, data: d}}
 }
 
 func goodsText(g catalogue.Goods) string {
@@ -93,55 +76,44 @@ var bodyEnding = regexp.MustCompile(`(市|区|县|省|指挥部|医疗队|东院
 // goodsOf is the one kind of goods of a row. The quantity is taken as a number
 // only where the whole cell is one, with or without a unit behind it; the text
 // of such a cell is kept.
-func goodsOf(row *record) ([]catalogue.Goods, error) {
+func goodsOf(row *record) catalogue.Goods {
 	g := catalogue.Goods{Item: row.text("item"), Spec: row.text("spec"), Unit: row.text("unit")}
 	if g.Item == "" {
-		return nil, badCell("item", "", "is empty: the row names no goods; complete it from the row above it, or leave it out")
+		row.bad("item", "", "is empty: the row names no goods; complete it from the row above it, or leave it out")
 	}
-	if err := countGoods(&g, row); err != nil {
-		return nil, err
+	text := row.text("quantity")
+	match := quantity.FindStringSubmatch(narrow(text))
+	if match == nil {
+		g.QuantityText = text
+		return g
 	}
-	return []catalogue.Goods{g}, nil
+	milli, err := row.opts.scaled(match[1], 3)
+	if err != nil {
+		row.bad("quantity", text, "%v", err)
+	}
+	g.QuantityMilli, g.Unit = &milli, cmp.Or(g.Unit, match[2])
+	if match[2] != "" {
+		g.QuantityText = text
+	}
+	return g
 }
 
 var quantity = regexp.MustCompile(`^([0-9][0-9.,]*)\s*(\p{L}*)$`)
 
-func countGoods(g *catalogue.Goods, row *record) error {
-	text := row.text("quantity")
-	if text == "" {
-		return nil
-	}
-	match := quantity.FindStringSubmatch(narrow(text))
-	if match == nil {
-		g.QuantityText = text
-		return nil
-	}
-	milli, err := row.opts.scaled(match[1], 3)
-	if err != nil {
-		return badCell("quantity", text, "%v", err)
-	}
-	g.QuantityMilli = &milli
-	if match[2] != "" {
-		g.QuantityText = text
-	}
-	if g.Unit == "" {
-		g.Unit = strings.TrimSpace(match[2])
-	}
-	return nil
-}
-
 // dayOf reads a date, or "up to the 28th" (截至28日) against the period of the
 // sheet, whose last day it must be.
-func dayOf(text, period string) (date, dateText string, err error) {
+func dayOf(row *record, period string) (date, dateText string) {
+	text := row.text("date")
 	match := upTo.FindStringSubmatch(text)
 	if match == nil {
-		return text, "", nil
+		return text, ""
 	}
 	ends := periodEnd.FindStringSubmatch(period)
 	if ends == nil || ends[3] != match[1] && ends[3] != "0"+match[1] {
-		return "", "", badCell("date", text, "names no day of the period %q: write the day", period)
+		row.bad("date", text, "names no day of the period %q: write the day", period)
+		return "", ""
 	}
-	return ends[1] + "-" + ends[2] + "-" + ends[3], text, nil
+	return ends[1] + "-" + ends[2] + "-" + ends[3], text
 }
 
 var (

@@ -1,6 +1,7 @@
 package sources
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -18,7 +19,14 @@ type notice struct {
 	at      int // 1-based position in the list
 	members map[string]string
 	tiers   []tier
-	bad     error
+	bad     error // the first thing that is wrong with it; what is read after it does not count
+}
+
+func (n *notice) fail(err error) { n.bad = cmp.Or(n.bad, err) }
+
+// wrong notes what is wrong with a member.
+func (n *notice) wrong(member, format string, args ...any) {
+	n.fail(badCell(member, n.members[member], format, args...))
 }
 
 // tier is one row of the prize table, as published.
@@ -154,10 +162,7 @@ func scalarText(name string, v jsontext.Value) (string, error) {
 	case '0':
 		return string(v), nil
 	case '"':
-		text, err := jsontext.AppendUnquote(nil, v)
-		if err != nil {
-			return "", badCell(name, string(v), "is not a text")
-		}
+		text, _ := jsontext.AppendUnquote(nil, v) // it was read as JSON: it cannot fail
 		switch trimmed := strings.TrimSpace(string(text)); trimmed {
 		case "_", "-", "--", "—":
 			return "", nil

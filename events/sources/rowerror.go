@@ -38,12 +38,17 @@ func badCell(column, value, format string, args ...any) error {
 
 func badRow(format string, args ...any) error { return badCell("", "", format, args...) }
 
-const shownValue = 60
-
+// clip cuts a value to what a message shows of it.
 func clip(s string) string {
-	runes := []rune(s)
-	if len(runes) > shownValue {
-		return string(runes[:shownValue]) + "…"
+	if short := clipTo(s, 60); short != s {
+		return short + "…"
+	}
+	return s
+}
+
+func clipTo(s string, limit int) string {
+	if runes := []rune(s); len(runes) > limit {
+		return string(runes[:limit])
 	}
 	return s
 }

@@ -30,59 +30,40 @@ type sanction struct {
 	common          catalogue.Common
 }
 
-func saySanction(sp *speaker, row *record) ([]said, error) {
-	s, err := readSanction(sp, row)
-	if err != nil {
-		return nil, err
-	}
-	var all []said
+func saySanction(sp *speaker, row *record) (all []said) {
+	s := readSanction(sp, row)
 	if action := row.number("action"); action != "" {
-		penalty, err := s.penalty(row, action)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, penalty)
+		all = append(all, s.penalty(row, action))
 	}
 	if listing := row.text("listing"); listing != "" {
-		listed, err := s.listing(listing, len(all) > 0)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, listed)
+		all = append(all, s.listing(row, listing, len(all) > 0))
 	}
 	if len(all) == 0 {
-		return nil, badRow("the row has neither action nor listing: complete it or leave it out")
+		row.fail(badRow("the row has neither action nor listing: complete it or leave it out"))
 	}
-	return all, nil
+	return all
 }
 
-func readSanction(sp *speaker, row *record) (s sanction, err error) {
+func readSanction(sp *speaker, row *record) (s sanction) {
 	s.cause = row.text("cause")
 	s.organisation = ident.OrgRef{Name: row.text("organisation")}
 	s.by = ident.OrgRef{Name: row.text("authority")}
-	if s.jurisdiction, err = sp.division("authority", s.by.Name); err != nil {
-		return s, err
-	}
-	var remark string
-	if s.date, remark, err = lastDay(row.number("date")); err != nil {
-		return s, err
-	}
+	s.jurisdiction = sp.division(row, "authority")
+	date, remark := lastDay(row)
 	url, noURL := webAddress(row, "url")
-	s.common = catalogue.Common{
-		Note:     joined(row.text("note"), remark, noURL),
-		Evidence: url,
-	}
+	s.date, s.common = date, catalogue.Common{Note: joined("; ", row.text("note"), remark, noURL), Evidence: url}
 	s.id = sp.identify(row, "sanction", s.organisation.Name, s.by.Name, s.date, narrow(row.text("action")), row.text("listing"), s.cause,
 		row.number("public_spending_ratio_pct"), s.common.Note, s.common.Evidence)
-	return s, nil
+	return s
 }
 
 // lastDay reads a day. Where the notice gives a year or a month only, its last
 // day stands and the remark says so: a period that begins too late harms nobody.
-func lastDay(text string) (date, remark string, err error) {
+func lastDay(row *record) (date, remark string) {
+	text := row.number("date")
 	switch {
 	case ident.IsDate([]byte(text)):
-		return text, "", nil
+		return text, ""
 	case yearOnly.MatchString(text):
 		date = text + "-12-31"
 	case ident.IsMonth([]byte(text)):
@@ -93,22 +74,12 @@ func lastDay(text string) (date, remark string, err error) {
 			}
 		}
 	default:
-		return "", "", badCell("date", text, "is not a day such as 2026-01-31, a month or a year")
+		row.bad("date", text, "is not a day such as 2026-01-31, a month or a year")
 	}
-	return date, "date as published: " + text + "; its last day stands for it", nil
+	return date, "date as published: " + text + "; its last day stands for it"
 }
 
 var yearOnly = regexp.MustCompile(`^(19|20|21)[0-9]{2}$`)
-
-func joined(parts ...string) string {
-	var known []string
-	for _, part := range parts {
-		if part != "" {
-			known = append(known, part)
-		}
-	}
-	return strings.Join(known, "; ")
-}
 
 func (s *sanction) said(suffix, typ string, data any) said {
 	return said{id: s.id + suffix, typ: typ, date: s.date, jurisdiction: s.jurisdiction, subject: s.organisation.Key(), data: data}
@@ -116,7 +87,7 @@ func (s *sanction) said(suffix, typ string, data any) said {
 
 var (
 	suspended = regexp.MustCompile(`^(?:限期)?停止活动([0-9]{1,3})个月$`)
-	fined     = regexp.MustCompile(`^罚款([0-9][0-9.,]*)(万?)元$`)
+	fined     = regexp.MustCompile(`^罚款([0-9][0-9.,]*)(万?元)$`)
 )
 
 var penaltyKinds = map[string]string{
@@ -125,11 +96,11 @@ var penaltyKinds = map[string]string{
 
 const announced = "拟处罚公告"
 
-func (s *sanction) penalty(row *record, action string) (said, error) {
+func (s *sanction) penalty(row *record, action string) said {
 	if action == announced {
 		return s.said("", "organisation.penalty.announced.v1", catalogue.PenaltyAnnounced{
 			Penalty: s.id, Organisation: s.organisation, By: s.by, Kind: "unstated", AnnouncedOn: s.date, Cause: s.cause, Common: s.common,
-		}), nil
+		})
 	}
 	d := catalogue.OrganisationPenalised{
 		Penalty: s.id, Organisation: s.organisation, By: s.by, Kind: penaltyKinds[action],
@@ -137,54 +108,37 @@ func (s *sanction) penalty(row *record, action string) (said, error) {
 	}
 	if match := suspended.FindStringSubmatch(action); match != nil {
 		months, err := row.opts.scaled(match[1], 0)
-		if err != nil {
-			return said{}, badCell("action", action, "%v", err)
-		}
 		d.Kind, d.SuspensionMonths = "suspension", &months
+		if err != nil {
+			row.bad("action", action, "%v", err)
+		}
 	}
 	if match := fined.FindStringSubmatch(action); match != nil {
-		scale := 2 // fen in a yuan
-		if match[2] != "" {
-			scale = 6
-		}
-		fine, err := row.opts.scaled(match[1], scale)
-		if err != nil {
-			return said{}, badCell("action", action, "%v", err)
-		}
+		fine, err := row.opts.scaled(match[1], unitScale[match[2]])
 		d.Kind, d.Fine, d.Currency = "fine", &fine, "CNY"
+		if err != nil {
+			row.bad("action", action, "%v", err)
+		}
 	}
 	if d.Kind == "" {
-		return said{}, badCell("action", action, "is no penalty this kind knows: 警告, 罚款N元, 停止活动N个月, 撤销登记, 吊销登记证书, 取缔 or 拟处罚公告")
+		row.bad("action", action, "is no penalty this kind knows: 警告, 罚款N元, 停止活动N个月, 撤销登记, 吊销登记证书, 取缔 or 拟处罚公告")
 	}
-	ratio, err := ratioOf(row)
-	d.SpendingRatioBp = ratio
-	return s.said("", "organisation.penalised.v1", d), err
-}
-
-func ratioOf(row *record) (*int64, error) {
-	text := row.text("public_spending_ratio_pct")
-	if text == "" {
-		return nil, nil
-	}
-	ratio, err := row.opts.scaled(text, 2)
-	if err != nil {
-		return nil, badCell("public_spending_ratio_pct", text, "is not a percentage with at most two decimals: %v", err)
-	}
-	return &ratio, nil
+	d.SpendingRatioBp = row.optional("public_spending_ratio_pct", 2, "is not a percentage with at most two decimals")
+	return s.said("", "organisation.penalised.v1", d)
 }
 
 // listing says what the notice says about a list. The circumstance stays
 // unstated: notices name causes, not articles.
-func (s *sanction) listing(text string, withPenalty bool) (said, error) {
+func (s *sanction) listing(row *record, text string, withPenalty bool) said {
 	name, off := strings.CutPrefix(text, "移出")
 	list := map[string]string{"活动异常名录": "abnormal", "严重违法失信名单": "serious"}[name]
 	if list == "" {
-		return said{}, badCell("listing", text, "is none of 活动异常名录, 严重违法失信名单, or 移出 before either")
+		row.bad("listing", text, "is none of 活动异常名录, 严重违法失信名单, or 移出 before either")
 	}
 	if off {
 		return s.said("-delisted", "organisation.delisted.v1", catalogue.OrganisationDelisted{
 			List: list, Organisation: s.organisation, By: s.by, DecidedOn: s.date, Reason: "other", Common: s.common,
-		}), nil
+		})
 	}
 	d := catalogue.OrganisationListed{
 		List: list, Circumstance: "unstated", Organisation: s.organisation, By: s.by,
@@ -193,5 +147,5 @@ func (s *sanction) listing(text string, withPenalty bool) (said, error) {
 	if withPenalty {
 		d.Penalty = s.id
 	}
-	return s.said("-listed", "organisation.listed.v1", d), nil
+	return s.said("-listed", "organisation.listed.v1", d)
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,7 +20,7 @@ type said struct {
 	id, typ      string
 	date, clock  string // 2006-01-02; 15:04:05 or empty
 	column       string // of the date; empty: date
-	jurisdiction string // empty: that of the options, or of the kind
+	jurisdiction string // of the row; that of the options counts more, that of the kind less
 	subject      string
 	corrects     string // id of the event it replaces, of the same source
 	data         any
@@ -37,10 +38,7 @@ type speaker struct {
 }
 
 func newSpeaker(s *Source, opts Options) *speaker {
-	base := opts.SourceURI
-	if base == "" {
-		base = DefaultSourceURI
-	}
+	base := cmp.Or(opts.SourceURI, DefaultSourceURI)
 	if !strings.ContainsAny(base[len(base)-1:], "/:#") {
 		base += "/"
 	}
@@ -63,7 +61,9 @@ func (sp *speaker) identify(row *record, direction string, members ...string) st
 		members = []string{"number", row.text(sp.Number)}
 	}
 	key := fingerprint(append(members, direction, sp.who)...)
-	sp.equal[key]++
+	if row.err == nil {
+		sp.equal[key]++
+	}
 	id := hex.EncodeToString(key[:])
 	if n := sp.equal[key]; n > 1 {
 		id += "-" + strconv.Itoa(n)
@@ -90,6 +90,12 @@ func optional(n *int64) string {
 	return strconv.FormatInt(*n, 10)
 }
 
+// joined is the parts that are not empty.
+func joined(separator string, parts ...string) string {
+	known := slices.DeleteFunc(parts, func(part string) bool { return part == "" })
+	return strings.Join(known, separator)
+}
+
 // lines encodes every event of a row, or says why the row is bad.
 func (sp *speaker) lines(all []said) ([][]byte, error) {
 	lines := make([][]byte, 0, len(all))
@@ -110,7 +116,7 @@ func (sp *speaker) line(one *said) ([]byte, error) {
 	}
 	e := events.Event{
 		ID: one.id, Source: sp.source, Type: one.typ, Time: at,
-		Subject: one.subject, Jurisdiction: sp.place(one.jurisdiction),
+		Subject: one.subject, Jurisdiction: cmp.Or(sp.Jurisdiction, one.jurisdiction, sp.elsewhere),
 	}
 	if len(e.Subject) > maxSubject {
 		e.Subject = ""
@@ -163,15 +169,4 @@ func (sp *speaker) time(one *said) (time.Time, error) {
 		return at, badCell("time", one.date+" "+one.clock, "is not a time such as 2026-01-31 15:04:05")
 	}
 	return at, nil
-}
-
-// place is the jurisdiction of an event: the option counts most, then the row.
-func (sp *speaker) place(ofRow string) string {
-	switch {
-	case sp.Jurisdiction != "":
-		return sp.Jurisdiction
-	case ofRow != "":
-		return ofRow
-	}
-	return sp.elsewhere
 }

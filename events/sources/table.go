@@ -1,10 +1,10 @@
 package sources
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"io"
 	"iter"
 	"regexp"
@@ -21,7 +21,8 @@ type table struct {
 	key     string   // column that numbers the rows of a file
 	fund    ownFund  // fund of the kind, where the options name none
 	account bool     // the rows are of one account, which the options must name
-	say     func(sp *speaker, row *record) ([]said, error)
+
+	say func(sp *speaker, row *record) []said // what is wrong it notes in the row
 }
 
 // readTables reads a CSV file by the first layout whose columns it has.
@@ -63,7 +64,7 @@ type rows struct {
 }
 
 func openTable(in *input, layouts []table, sp *speaker) (*rows, error) {
-	r := &rows{in: in, key: sp.Number, ids: map[[16]byte]int{}}
+	r := &rows{in: in, ids: map[[16]byte]int{}}
 	r.record = record{at: map[string]int{}, opts: &sp.Options}
 	first, err := in.next()
 	if errors.Is(err, io.EOF) {
@@ -79,9 +80,7 @@ func openTable(in *input, layouts []table, sp *speaker) (*rows, error) {
 	if layout == nil {
 		return nil, r.noHeader(layouts, first)
 	}
-	if r.layout = *layout; r.key == "" {
-		r.key = layout.key
-	}
+	r.layout, r.key = *layout, cmp.Or(sp.Number, layout.key)
 	if r.layout.account && (!catalogue.IsSlug([]byte(sp.Account)) || len(sp.Account) > 60) {
 		return nil, errors.New("a statement does not name its account: give --account with letters, digits, '.', '_' or '-', at most 60, the same for all statements of it")
 	}
@@ -165,12 +164,8 @@ func (r *rows) next(ctx context.Context, sp *speaker) (Row, error) {
 		row.Blank = true
 		return row, nil
 	}
-	var all []said
 	if err == nil {
-		all, err = r.say(sp)
-	}
-	if err == nil {
-		row.Events, err = sp.lines(all)
+		row.Events, err = r.say(sp)
 	}
 	return row, placed(err, r.in.name, row.Line)
 }
@@ -252,14 +247,19 @@ func closing(text string) int {
 	return -1
 }
 
-func (r *rows) say(sp *speaker) ([]said, error) {
+func (r *rows) say(sp *speaker) ([][]byte, error) {
 	if err := r.record.wellFormed(); err != nil {
 		return nil, err
 	}
 	if err := r.unique(); err != nil {
 		return nil, err
 	}
-	return r.layout.say(sp, &r.record)
+	r.record.err = nil
+	all := r.layout.say(sp, &r.record)
+	if r.record.err != nil {
+		return nil, r.record.err
+	}
+	return sp.lines(all)
 }
 
 // unique refuses a number that an earlier row of the file has: the same rows
@@ -269,9 +269,7 @@ func (r *rows) unique() error {
 	if id == "" {
 		return badCell(r.key, "", "is empty: every row needs its own")
 	}
-	h := fnv.New128a()
-	h.Write([]byte(id))
-	key := [16]byte(h.Sum(nil))
+	key := fingerprint(id)
 	if line, ok := r.ids[key]; ok {
 		return badCell(r.key, id, "stands on line %d already: every row needs its own", line)
 	}
@@ -298,6 +296,13 @@ type record struct {
 	line    string
 	values  []string // of the line, until the next is read
 	opts    *Options
+	err     error // the first thing that is wrong with the row; what is read after it does not count
+}
+
+func (r *record) fail(err error) { r.err = cmp.Or(r.err, err) }
+
+func (r *record) bad(column, value, format string, args ...any) {
+	r.fail(badCell(column, value, format, args...))
 }
 
 // text is the cell without white space around it; "" where there is no column.
@@ -313,53 +318,57 @@ func (r *record) text(column string) string {
 func (r *record) number(column string) string { return narrow(r.text(column)) }
 
 // reference is a number that is no quantity, as it stands.
-func (r *record) reference(column string) (string, error) {
+func (r *record) reference(column string) string {
 	text := r.text(column)
 	if exponent.MatchString(text) {
-		return "", badCell(column, text, "is a long number that a spreadsheet cut short: export the column as text")
+		r.bad(column, text, "is a long number that a spreadsheet cut short: export the column as text")
 	}
-	return text, nil
+	return text
 }
 
 // exponent is how spreadsheets show long numbers: 1.23457E+15.
 var exponent = regexp.MustCompile(`^[0-9][0-9.,]*[eE]\+?[0-9]+$`)
 
 // amount reads a sum in main units as minor units.
-func (r *record) amount(column, currency string) (int64, error) {
+func (r *record) amount(column, currency string) int64 {
 	text := r.text(column)
 	if text == "" {
-		return 0, badCell(column, "", "is empty: a sum in main units such as 200.00 is needed")
+		r.bad(column, "", "is empty: a sum in main units such as 200.00 is needed")
 	}
 	sum, err := r.opts.sum(text, currency)
 	if errors.Is(err, money.ErrDecimal) {
 		err = fmt.Errorf("%w: write the sum in main units such as 200.00, without separators, or say --decimal point or comma", err)
 	}
 	if err != nil {
-		return 0, badCell(column, text, "%v", err)
+		r.bad(column, text, "%v", err)
 	}
-	return sum, nil
+	return sum
 }
 
 // optionalAmount is nil where the cell is empty.
-func (r *record) optionalAmount(column, currency string) (*int64, error) {
+func (r *record) optionalAmount(column, currency string) *int64 {
 	if r.text(column) == "" {
-		return nil, nil
+		return nil
 	}
-	sum, err := r.amount(column, currency)
-	return &sum, err
+	sum := r.amount(column, currency)
+	return &sum
 }
 
-// wholeNumber is nil where the cell is empty.
-func (r *record) wholeNumber(column string) (*int64, error) {
+// optional reads a number as an integer of 10^-scale; nil where the cell is empty.
+func (r *record) optional(column string, scale int, otherwise string) *int64 {
 	text := r.text(column)
 	if text == "" {
-		return nil, nil
+		return nil
 	}
-	n, err := r.opts.scaled(text, 0)
+	n, err := r.opts.scaled(text, scale)
 	if err != nil {
-		return nil, badCell(column, text, "is not a whole number: %v", err)
+		r.bad(column, text, "%s: %v", otherwise, err)
 	}
-	return &n, nil
+	return &n
+}
+
+func (r *record) wholeNumber(column string) *int64 {
+	return r.optional(column, 0, "is not a whole number")
 }
 
 func (r *record) wellFormed() error {

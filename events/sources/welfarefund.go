@@ -23,48 +23,42 @@ var welfareFundSource = &Source{
 // unitScale is the number of decimals that make a figure in the unit fen.
 var unitScale = map[string]int{"元": 2, "万元": 6, "亿元": 10}
 
-func sayWelfareFund(sp *speaker, row *record) ([]said, error) {
+func sayWelfareFund(sp *speaker, row *record) []said {
 	scope := row.text("scope")
-	place, err := sp.division("scope", scope)
-	if err != nil {
-		return nil, err
-	}
-	figure, year, err := readFigure(row)
-	if err != nil {
-		return nil, err
-	}
+	place := sp.division(row, "scope")
+	figure, year := readFigure(row)
 	figure.Scope = scope
 	var common catalogue.Common
 	common.Evidence, common.Note = webAddress(row, "url")
 	typ, data := figureEvent(row.text("kind"), figure, common)
 	if typ == "" {
-		return nil, badCell("kind", row.text("kind"), "is no measure this kind knows")
+		row.bad("kind", row.text("kind"), "is no measure this kind knows")
 	}
 	id := sp.identify(row, "figure", scope, year, figure.Measure, figure.Item, figure.StatedAmount, figure.StatedUnit, figure.Statement,
 		common.Evidence, common.Note)
-	return []said{{id: id, typ: typ, date: year + "-12-31", jurisdiction: place, data: data}}, nil
+	return []said{{id: id, typ: typ, date: year + "-12-31", jurisdiction: place, data: data}}
 }
 
-func readFigure(row *record) (f catalogue.WelfareFundFigure, year string, err error) {
+func readFigure(row *record) (f catalogue.WelfareFundFigure, year string) {
 	unit := row.text("unit")
 	scale, ok := unitScale[unit]
 	if !ok {
-		return f, "", badCell("unit", unit, "is none of 元, 万元, 亿元")
+		row.bad("unit", unit, "is none of 元, 万元, 亿元")
 	}
 	amount, err := row.opts.scaled(row.text("amount"), scale)
 	if err != nil {
-		return f, "", badCell("amount", row.text("amount"), "%v: a figure in %s that is a whole number of fen is needed", err, unit)
+		row.bad("amount", row.text("amount"), "%v: a figure in %s that is a whole number of fen is needed", err, unit)
 	}
 	year = row.number("year")
 	number, err := strconv.ParseInt(year, 10, 64)
 	if err != nil || !yearOnly.MatchString(year) {
-		return f, "", badCell("year", year, "is not a year")
+		row.bad("year", year, "is not a year")
 	}
 	return catalogue.WelfareFundFigure{
 		Year: number, Measure: strings.ReplaceAll(row.text("kind"), "_", "-"), Item: row.text("item"),
 		Amount: amount, Currency: "CNY", StatedAmount: row.text("amount"), StatedUnit: unit,
 		Statement: row.text("source_title"),
-	}, year, nil
+	}, year
 }
 
 // figureEvent chooses the type: what came in and what is left of it, what was

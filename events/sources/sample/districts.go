@@ -1,8 +1,6 @@
 package sample
 
-import (
-	"civicledger/events/catalogue"
-)
+import "civicledger/events/catalogue"
 
 // haidian pays a dead person for two months, notices, ends the subsidy, orders
 // the money back and receives a part of it; and it pays the raised standard for
@@ -11,7 +9,7 @@ func haidian() [][]byte {
 	v := newVoice("haidian-mzj-sample")
 	v.received(haidianBureau)
 	v.approve(haidianGrants)
-	v.payAll(haidianBureau, haidianGrants, func(g grant) string { return "2025-12" })
+	v.payAll(haidianBureau, haidianGrants)
 	dead := person("elder-h3")
 	v.say("subsidy.terminated.v1", "terminated-elder-h3", "2026-01-06", dead, catalogue.SubsidyTerminated{
 		Kind: elderCare, Beneficiary: dead, Effective: "2025-11", Reason: "died", DecidedOn: "2026-01-06", Common: synthetic,
@@ -24,11 +22,10 @@ func haidian() [][]byte {
 		Order: "recovery-0001", Fund: careFund, Payer: haidianBureau, Amount: 60_000, Currency: "CNY", Date: "2026-01-20", Common: synthetic,
 	})
 	for _, g := range haidianGrants {
-		if g.kind != orphan {
-			continue
-		}
 		for _, month := range paidMonths {
-			v.pay(haidianBureau, g, month, "B-"+month+"-"+g.name, "2026-01-25", 400)
+			if g.kind == orphan {
+				v.pay(haidianBureau, g, month, "B-"+month+"-"+g.name, "2026-01-25", 400)
+			}
 		}
 	}
 	return v.lines
@@ -43,7 +40,7 @@ func chaoyang() [][]byte {
 	v.say("kin.filed.v1", "kin-0001", "2025-06-18", person("elder-c2"), catalogue.KinFiled{
 		Staff: person("staff-c1"), Relative: person("elder-c2"), Relation: "parent", Organisation: chaoyangBureau, Date: "2025-06-18", Common: synthetic,
 	})
-	v.payAll(chaoyangBureau, chaoyangGrants, func(g grant) string { return "2025-12" })
+	v.payAll(chaoyangBureau, chaoyangGrants)
 	twice := chaoyangGrants[2]
 	v.pay(chaoyangBureau, twice, "2025-11", "P-2025-11-again-"+twice.name, "2025-11-14", twice.yuan)
 	v.say("subsidy.returned.v1", "return-0001", "2025-09-15", person("elder-c5"), catalogue.SubsidyReturned{

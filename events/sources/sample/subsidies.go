@@ -158,23 +158,21 @@ func (v *voice) approve(grants []grant) {
 	}
 }
 
-// pay says one payment and returns its number.
-func (v *voice) pay(payer ident.OrgRef, g grant, month, number, date string, yuan int64) string {
+// pay says one payment.
+func (v *voice) pay(payer ident.OrgRef, g grant, month, number, date string, yuan int64) {
 	v.say("subsidy.paid.v1", number, date, person(g.name), catalogue.SubsidyPaid{
 		Payment: number, Fund: g.fund(), Payer: payer, Beneficiary: person(g.name), Kind: g.kind, Tier: g.tier,
 		Period: month, Amount: yuan * 100, Currency: "CNY", Date: date, Common: synthetic,
 	})
-	return number
 }
 
 // payAll pays every grant for every month from its first on, on the 10th.
-func (v *voice) payAll(payer ident.OrgRef, grants []grant, until func(g grant) string) {
+func (v *voice) payAll(payer ident.OrgRef, grants []grant) {
 	for _, month := range paidMonths {
 		for _, g := range grants {
-			if month < g.from || month > until(g) {
-				continue
+			if month >= g.from {
+				v.pay(payer, g, month, "P-"+month+"-"+g.name, month+"-10", g.yuan)
 			}
-			v.pay(payer, g, month, "P-"+month+"-"+g.name, month+"-10", g.yuan)
 		}
 	}
 }
