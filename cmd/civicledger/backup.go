@@ -103,13 +103,8 @@ func (b *copying) run(ctx context.Context, dest string, out, diag io.Writer) err
 	if refused, err = badNewsOf(err); err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
-	if r.Refused = refused; b.json {
-		return answerJSON(out, r, refused)
-	}
-	if refused == nil {
-		r.words(out)
-	}
-	return refused.end(out)
+	r.Refused = refused
+	return refused.answer(out, b.json, r, r.words)
 }
 
 func (b *copying) verify(ctx context.Context, dest, key string, diag io.Writer) error {
@@ -125,6 +120,9 @@ func (b *copying) verify(ctx context.Context, dest, key string, diag io.Writer) 
 }
 
 func (r *copiedReport) words(out io.Writer) {
+	if r.Refused != nil {
+		return
+	}
 	if r.Unproven > 0 {
 		fmt.Fprintf(out, "an earlier backup was cut off: %d bytes above the copy's checkpoint were written again\n", r.Unproven)
 	}
@@ -147,28 +145,26 @@ func badNewsOf(err error) (*refusedFor, error) {
 	return &refusedFor{refused.Reason, refused.Damages, refused.Before, refused.Now}, nil
 }
 
-// end prints bad news with its evidence, and gives the exit code.
-func (r *refusedFor) end(out io.Writer) error {
+// answer prints a report, as JSON or in words with the evidence of bad news, and gives
+// the exit code.
+func (r *refusedFor) answer(out io.Writer, asJSON bool, report any, words func(io.Writer)) error {
+	if asJSON {
+		enc := json.NewEncoder(out)
+		enc.SetEscapeHTML(false)
+		enc.SetIndent("", "  ")
+		if err := enc.Encode(report); err != nil {
+			return err
+		}
+	} else {
+		words(out)
+	}
 	if r == nil {
 		return nil
 	}
-	if r.Before != "" && r.Now != "" {
+	if r.Before != "" && r.Now != "" && !asJSON {
 		fmt.Fprintf(out, "signed before:\n\n%s\nsigned now:\n\n%s\n", r.Before, r.Now)
 	}
 	return badNews("%s", r.Reason)
-}
-
-func answerJSON(out io.Writer, report any, refused *refusedFor) error {
-	enc := json.NewEncoder(out)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(report); err != nil {
-		return err
-	}
-	if refused != nil {
-		return badNews("%s", refused.Reason)
-	}
-	return nil
 }
 
 // progressEvery tells every two seconds how far long work is.

@@ -14,7 +14,6 @@ import (
 	"civicledger/cmd/internal/datadir"
 	"civicledger/events/bus"
 	"civicledger/events/sources/sample"
-	"civicledger/ledger/chain"
 	"civicledger/ledger/keys"
 	"civicledger/ledger/suite"
 )
@@ -113,29 +112,23 @@ func eachLine(lines [][]byte) iter.Seq2[[]byte, error] {
 
 // enrolSample enrols an agency of the sample unless the roster has it.
 func (n *node) enrolSample(ctx context.Context, client *bus.Client, a sample.Agency) (*keys.Key, error) {
-	operator, logKey, err := n.operatorKeys()
+	operator, _, err := datadir.Dir(n.data).Operator()
 	if err != nil {
 		return nil, err
 	}
-	file := filepath.Join(n.data, "agencies", a.Name+".key")
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+	e := enrolment{
+		agency: a.Name, name: a.Title, source: a.Source, jurisdictions: a.Jurisdictions, types: a.Types,
+		keyFile: filepath.Join(n.data, "agencies", a.Name+".key"),
+	}
+	if err := os.MkdirAll(filepath.Dir(e.keyFile), 0o700); err != nil {
 		return nil, err
 	}
-	key, err := loadOrCreateKey(file, operator.Suite())
+	sub, key, err := e.signed(operator, n.ledger.Origin())
 	if err != nil {
 		return nil, err
 	}
 	if _, known := n.ledger.Roster().Key(a.Name, key.ID()); known {
 		return key, nil
-	}
-	e := enrolment{agency: a.Name, name: a.Title, source: a.Source, jurisdictions: a.Jurisdictions, types: a.Types}
-	line, err := e.line(logKey.Name(), key)
-	if err != nil {
-		return nil, err
-	}
-	sub, err := operator.SignSubmission(logKey.Name(), chain.Operator, [][]byte{line})
-	if err != nil {
-		return nil, err
 	}
 	_, err = client.Submit(ctx, sub)
 	return key, err

@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
-	"github.com/cheggaaa/pb/v3"
 	"github.com/spf13/cobra"
 
 	"civicledger/cmd/internal/datadir"
@@ -72,13 +70,11 @@ func (x *exporting) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", x.data, err)
 	}
-	progress := newExportProgress(stderr)
 	e := tiles.Export{
 		Book: store, Suite: suite.Default(), Verifier: verifier, Checkpoint: checkpoint, // C2SP knows SHA-256 alone
-		Dir: x.out, Progress: progress.tell,
+		Dir: x.out, Progress: progressEvery(stderr, "exported"),
 	}
 	done, err := e.Run(ctx)
-	progress.finish()
 	var refused *tiles.RefusedError
 	if errors.As(err, &refused) {
 		return badNews("%v\n\nsigned, in %s:\n\n%s\nsigned, in %s:\n\n%s", err, x.out, refused.There, x.data, refused.Ours)
@@ -117,38 +113,4 @@ func (x *exporting) say(done *tiles.Exported, checkpoint []byte, stdout, stderr 
 	_, err := fmt.Fprintf(stdout, "%s holds %d entries, %d of them new: %d files of %d bytes written, %d removed that fuller ones replace\n",
 		x.out, done.Size, done.Size-done.Before, done.Files, done.Bytes, done.Gone)
 	return err
-}
-
-// exportStep is how often a plain line tells how far an export is.
-const exportStep = 100_000
-
-// exportProgress shows a bar on a terminal, a plain line now and then elsewhere.
-type exportProgress struct {
-	w    io.Writer
-	bar  *pb.ProgressBar // nil unless w is a terminal
-	next uint64
-}
-
-func newExportProgress(w io.Writer) *exportProgress {
-	p := &exportProgress{w: w, next: exportStep}
-	if f, ok := w.(*os.File); ok && isTerminal(f) {
-		p.bar = pb.New64(0).SetWriter(w).Set("prefix", "entries ").Start()
-	}
-	return p
-}
-
-func (p *exportProgress) tell(done, total uint64) {
-	switch {
-	case p.bar != nil:
-		p.bar.SetTotal(int64(total)).SetCurrent(int64(done))
-	case done >= p.next:
-		p.next = done + exportStep
-		fmt.Fprintf(p.w, "export: %d of %d entries\n", done, total)
-	}
-}
-
-func (p *exportProgress) finish() {
-	if p.bar != nil {
-		p.bar.Finish()
-	}
 }

@@ -17,7 +17,6 @@ import (
 	"civicledger/events/bus"
 	"civicledger/ledger"
 	"civicledger/ledger/chain"
-	"civicledger/ledger/keys"
 	"civicledger/ledger/tiles"
 	"civicledger/projections"
 	"civicledger/projections/agencies"
@@ -319,6 +318,3 @@ func (n *node) announce(w io.Writer) {
 		fmt.Fprintf(w, "  bus   %s\n", n.busClientURL())
 	}
 }
-
-// operatorKeys is what demo signs enrolments with.
-func (n *node) operatorKeys() (*keys.Key, *keys.Log, error) { return datadir.Dir(n.data).Operator() }

@@ -99,11 +99,7 @@ func (r *repairing) run(ctx context.Context, out, diag io.Writer) error {
 	if refused == nil {
 		report.Size = done.Report.Checkpoint.Size
 	}
-	if r.json {
-		return answerJSON(out, report, refused)
-	}
-	report.words(out)
-	return refused.end(out)
+	return refused.answer(out, r.json, report, report.words)
 }
 
 func (r *repairedReport) words(out io.Writer) {

@@ -118,22 +118,19 @@ func (r *restoring) answer(out io.Writer, done *backup.Restored, known *verdict.
 	if done != nil {
 		report.Size, report.Checkpoint, report.Keys = done.Report.Checkpoint.Size, done.Report.Checkpoint.Note, r.keys != ""
 	}
-	if r.json {
-		return answerJSON(out, report, refused)
-	}
-	if refused != nil {
-		return refused.end(out)
-	}
-	fmt.Fprintf(out, "%s: %d entries, all verified", r.data, report.Size)
-	if known != nil {
-		fmt.Fprintf(out, "; it extends the kept checkpoint of %d entries\n", known.Size)
-	} else {
-		fmt.Fprintln(out, "; proven by nothing but its own checkpoint: it may be an old one")
-	}
-	if !report.Keys {
-		fmt.Fprintf(out, "it has no keys: serve it with --read-only, or put log.key and operator.key into %s\n", filepath.Join(r.data, "keys"))
-	}
-	return nil
+	return refused.answer(out, r.json, report, func(out io.Writer) {
+		if refused != nil {
+			return
+		}
+		proof := "proven by nothing but its own checkpoint: it may be an old one"
+		if known != nil {
+			proof = fmt.Sprintf("it extends the kept checkpoint of %d entries", known.Size)
+		}
+		fmt.Fprintf(out, "%s: %d entries, all verified; %s\n", r.data, report.Size, proof)
+		if !report.Keys {
+			fmt.Fprintf(out, "it has no keys: serve it with --read-only, or put log.key and operator.key into %s\n", filepath.Join(r.data, "keys"))
+		}
+	})
 }
 
 // putKeys copies the kept keys into a restored directory, if they are those of
@@ -171,17 +168,5 @@ func copyPrivate(from, to string) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(to))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return keys.WriteNew(to, text)
 }

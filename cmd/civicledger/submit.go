@@ -3,8 +3,8 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -209,13 +209,13 @@ func (s *sending) run(ctx context.Context, lines iter.Seq2[[]byte, error], out, 
 	if err != nil {
 		return err
 	}
-	receipts, closeReceipts, _, err := openReceipts(s.receiptsFile, out, progress)
+	receipts, err := openReceipts(s.receiptsFile, out, progress)
 	if err != nil {
 		return err
 	}
 	client, err := bus.Dial(ctx, s.busURL, bus.ClientConfig{Origin: s.origin, VerifierKey: s.verifier})
 	if err != nil {
-		return errors.Join(fmt.Errorf("bus %s: %w", s.busURL, err), closeReceipts())
+		return errors.Join(fmt.Errorf("bus %s: %w", s.busURL, err), receipts.close())
 	}
 	defer client.Close()
 	var writing sync.Mutex
@@ -226,9 +226,7 @@ func (s *sending) run(ctx context.Context, lines iter.Seq2[[]byte, error], out, 
 		Receipt: func(r *chain.Receipt, _ [][]byte) {
 			writing.Lock()
 			defer writing.Unlock()
-			if _, err := fmt.Fprintf(receipts, "%s\n", r.Encode()); err != nil && writeErr == nil {
-				writeErr = fmt.Errorf("write receipt: %w", err)
-			}
+			writeErr = cmp.Or(writeErr, receipts.write(r))
 		},
 		Bad: func(line int, reason bus.Reason) {
 			if line > 0 { // else it is about all of them
@@ -237,7 +235,7 @@ func (s *sending) run(ctx context.Context, lines iter.Seq2[[]byte, error], out, 
 			s.report(progress, line, reason)
 		},
 	})
-	writeErr = errors.Join(writeErr, closeReceipts())
+	writeErr = errors.Join(writeErr, receipts.close())
 	if !s.skipBad || s.lineIn != nil {
 		left = nil // it stopped at the first, or the lines are in no file that civicverify could be shown
 	}
@@ -270,13 +268,6 @@ func (s *sending) report(w io.Writer, line int, reason bus.Reason) {
 		line = s.lineIn(line)
 	}
 	reason.Line = line // of the file: one numbering
-	if s.json {
-		text, err := json.Marshal(reason)
-		if err == nil {
-			fmt.Fprintf(w, "{\"line\":%d,\"reason\":%s}\n", line, text)
-		}
-		return
-	}
 	where := reason.Pointer
 	if where != "" {
 		where = " " + where
@@ -284,37 +275,17 @@ func (s *sending) report(w io.Writer, line int, reason bus.Reason) {
 	if line > 0 { // of the file; else it is about no single one
 		where = fmt.Sprintf("line %d%s: ", line, where)
 	}
-	fmt.Fprintf(w, "%s%s: %s\n", where, reason.Code, reason.Message)
+	said := struct {
+		Line   int        `json:"line"`
+		Reason bus.Reason `json:"reason"`
+	}{line, reason}
+	sayLine(w, s.json, said, where+reason.Code+": "+reason.Message)
 }
 
 func (s *sending) summarise(w io.Writer, o outcome) {
-	if s.json {
-		if text, err := json.Marshal(o); err == nil {
-			fmt.Fprintf(w, "%s\n", text)
-		}
-		return
-	}
-	fmt.Fprintf(w, "%s: %d accepted, %d on the log before, %d in conflict, %d refused\n", o.Agency, o.Accepted, o.Recorded, o.Conflict, o.Refused)
-	if o.Without != "" {
+	sayLine(w, s.json, o, fmt.Sprintf("%s: %d accepted, %d on the log before, %d in conflict, %d refused",
+		o.Agency, o.Accepted, o.Recorded, o.Conflict, o.Refused))
+	if o.Without != "" && !s.json {
 		fmt.Fprintf(w, "left out; to prove the others: civicverify receipt RECEIPTS EVENTS --without %s\n", o.Without)
 	}
-}
-
-// submitOne sends one submission and waits for its receipt.
-func submitOne(ctx context.Context, busURL string, key *keys.Key, origin, agency string, lines [][]byte) (*chain.Receipt, error) {
-	client, err := bus.Dial(ctx, busURL, bus.ClientConfig{Origin: origin})
-	if err != nil {
-		return nil, fmt.Errorf("bus %s: %w", busURL, err)
-	}
-	defer client.Close()
-	sub, err := key.SignSubmission(origin, agency, lines)
-	if err != nil {
-		return nil, err
-	}
-	receipt, err := client.Submit(ctx, sub)
-	var refusal *bus.Refusal
-	if errors.As(err, &refusal) {
-		return nil, badNews("%v", refusal)
-	}
-	return receipt, err
 }
