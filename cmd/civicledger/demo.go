@@ -1,10 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
-	"iter"
 	"os"
 	"path/filepath"
 	"time"
@@ -14,6 +14,7 @@ import (
 	"civicledger/cmd/internal/datadir"
 	"civicledger/events/bus"
 	"civicledger/events/sources/sample"
+	"civicledger/ledger/chain"
 	"civicledger/ledger/keys"
 	"civicledger/ledger/suite"
 )
@@ -89,7 +90,8 @@ func (n *node) load(ctx context.Context, w io.Writer) error {
 		if err != nil {
 			return fmt.Errorf("enrol %s: %w", a.Name, err)
 		}
-		counts, err := client.Deliver(ctx, eachLine(sample.Events(a.Name)), bus.Delivery{Agency: a.Name, Signer: key})
+		lines := readLines(bytes.NewReader(chain.JoinLines(sample.Events(a.Name))))
+		counts, err := client.Deliver(ctx, lines, bus.Delivery{Agency: a.Name, Signer: key})
 		if err != nil {
 			return fmt.Errorf("load the sample of %s: %w", a.Name, err)
 		}
@@ -98,16 +100,6 @@ func (n *node) load(ctx context.Context, w io.Writer) error {
 	patience, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	return n.tables.Wait(patience, n.ledger.Head().Size-1)
-}
-
-func eachLine(lines [][]byte) iter.Seq2[[]byte, error] {
-	return func(yield func([]byte, error) bool) {
-		for _, line := range lines {
-			if !yield(line, nil) {
-				return
-			}
-		}
-	}
 }
 
 // enrolSample enrols an agency of the sample unless the roster has it.

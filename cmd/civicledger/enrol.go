@@ -55,9 +55,7 @@ then on.`,
 	f.StringVar(&e.keyFile, "key", "", "file with the agency's private key")
 	f.StringSliceVar(&e.types, "types", []string{"*"}, "event types it may say: *, a family such as subsidy.*, or a type")
 	f.StringVar(&e.source, "source", "", "URI that all its event sources lie under (default urn:civicledger:agency:NAME)")
-	for _, name := range []string{"data", "agency", "name", "jurisdiction", "key"} {
-		must(cmd.MarkFlagRequired(name))
-	}
+	require(cmd, "data", "agency", "name", "jurisdiction", "key")
 	return cmd
 }
 

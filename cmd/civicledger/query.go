@@ -21,6 +21,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"civicledger/cmd/internal/auditor"
 	"civicledger/supervision"
 	"civicledger/supervision/httpapi"
 )
@@ -364,6 +365,8 @@ func render[T any](out io.Writer, items []T, under columns[T]) {
 // inWords is what tables and facts show of a value.
 func inWords(value any) any {
 	switch v := value.(type) {
+	case nil:
+		return ""
 	case supervision.Party:
 		return known(v)
 	case supervision.Money:
@@ -403,6 +406,14 @@ func section[T any](out io.Writer, heading string, items []T, names string, of f
 	}
 }
 
+// named puts names, parted as those of columns are, before values.
+func named(names string, values ...any) (rows [][2]any) {
+	for i, name := range strings.Split(names, " | ") {
+		rows = append(rows, [2]any{name, values[i]})
+	}
+	return rows
+}
+
 // facts prints names and values in two columns.
 func facts(out io.Writer, rows [][2]any) {
 	width := 0
@@ -433,11 +444,10 @@ func more(out io.Writer, count int, next string) {
 	if count == 1 {
 		items = "item"
 	}
-	if next == "" {
-		fmt.Fprintf(out, "%d %s\n", count, items)
-		return
+	if next != "" {
+		items += ", and more: --all, or --cursor " + next
 	}
-	fmt.Fprintf(out, "%d %s, and more: --all, or --cursor %s\n", count, items, next)
+	fmt.Fprintf(out, "%d %s\n", count, items)
 }
 
 // rests is the last line of every answer.
@@ -446,12 +456,9 @@ func rests(out io.Writer, at supervision.AsOf) {
 		fmt.Fprintln(out, "as of no entry yet")
 		return
 	}
-	lines := strings.SplitN(at.Checkpoint, "\n", 3)
-	size := "unknown"
-	if len(lines) > 1 {
-		size = lines[1]
-	}
-	fmt.Fprintf(out, "as of entry %d, recorded %s, checkpoint size %s\n", at.Index, at.Recorded, size)
+	_, signed, _ := strings.Cut(at.Checkpoint, "\n")
+	size, _, _ := strings.Cut(signed, "\n")
+	fmt.Fprintf(out, "as of entry %d, recorded %s, checkpoint size %s\n", at.Index, at.Recorded, cmp.Or(size, "unknown"))
 }
 
 // damage is the bad news under an answer of a damaged ledger.
@@ -462,7 +469,7 @@ func damage(at supervision.AsOf) error {
 	}
 	which, answer := "its index", "the answer is whole"
 	if d.First != nil {
-		which = entriesText(*d.First, *d.Last)
+		which = auditor.Entries(*d.First, *d.Last)
 	}
 	if d.Incomplete {
 		answer = "the answer is INCOMPLETE"

@@ -40,16 +40,9 @@ func onLists(all []supervision.Listing) string {
 }
 
 func showOrganisation(out io.Writer, o *supervision.OrganisationDetail) {
-	rows := [][2]any{
-		{"name", o.Name},
-		{"code", strings.TrimSpace(o.Code + " " + o.CodeCheck)},
-		{"names", strings.Join(o.Names, ", ")},
-		{"jurisdiction", o.Jurisdiction},
-		{"kind", o.Kind},
-		{"grade", o.Grade},
-		{"deregistered", o.Deregistered},
-		{"not joined", o.NotJoined},
-	}
+	code, names := strings.TrimSpace(o.Code+" "+o.CodeCheck), strings.Join(o.Names, ", ")
+	rows := named("name | code | names | jurisdiction | kind | grade | deregistered | not joined",
+		o.Name, code, names, o.Jurisdiction, o.Kind, o.Grade, o.Deregistered, o.NotJoined)
 	for _, l := range o.Listed {
 		rows = append(rows, [2]any{"listed", fmt.Sprintf("%s (%s) since %s: %s, by %s (entry %d)",
 			l.Title.ZH, l.Title.EN, l.Since, circumstances(l.Circumstances), known(l.By), l.Index)})
@@ -136,24 +129,12 @@ func explained(all []supervision.Explanation, between string) string {
 }
 
 func showDraw(out io.Writer, d *supervision.Draw) {
-	rows := [][2]any{
-		{"draw", d.Game + " " + d.Draw},
-		{"drawn", d.DrawnOn},
-		{"numbers", numbers(d)},
-		{"sales", d.Sales},
-		{"pool", d.Pool},
-		{"injected", strings.TrimSpace(fmt.Sprint(inWords(d.Injected)) + " " + d.InjectedFrom)},
-		{"promotion", d.Promotion},
-		{"check", d.Check.State},
-		{"pool before", d.Check.PoolBefore},
-		{"prizes paid", d.Check.Paid},
-		{"remainder", d.Check.Remainder},
-		{"tolerance", d.Check.Tolerance},
-		{"causes", explained(d.Check.Explain, "; ")},
-		{"not stated", strings.Join(d.Missing, ", ")},
-		{"winners", d.Winners},
-		{"message", d.Message},
-	}
+	c, injected := d.Check, strings.TrimSpace(fmt.Sprint(inWords(d.Injected))+" "+d.InjectedFrom)
+	rows := named("draw | drawn | numbers | sales | pool | injected | promotion",
+		d.Game+" "+d.Draw, d.DrawnOn, numbers(d), d.Sales, d.Pool, injected, d.Promotion)
+	rows = append(rows, named("check | pool before | prizes paid | remainder | tolerance | causes",
+		c.State, c.PoolBefore, c.Paid, c.Remainder, c.Tolerance, explained(c.Explain, "; "))...)
+	rows = append(rows, named("not stated | winners | message", strings.Join(d.Missing, ", "), d.Winners, d.Message)...)
 	if d.Settled != nil {
 		rows = append(rows, [2]any{"notice", fmt.Sprintf("entry %d", *d.Settled)})
 	}

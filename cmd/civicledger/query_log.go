@@ -17,32 +17,17 @@ var aboutEntries = question{
 	flags: func(f *pflag.FlagSet) { f.Uint64("from", 0, "first index") },
 	answers: []answer{
 		pages("from", ">index | recorded | agency | type | subject | id", func(e *supervision.Entry) row {
-			event := e.Event
-			return row{e.Index, e.Recorded, e.Agency, memberOf(event, "type"), memberOf(event, "subject"), memberOf(event, "id")}
+			event, _ := e.Event.(map[string]any)
+			return row{e.Index, e.Recorded, e.Agency, event["type"], event["subject"], event["id"]}
 		}),
 		one(showEntry),
 	},
 }
 
-// memberOf is a member of a decoded JSON object, "" where it has none.
-func memberOf(event any, name string) any {
-	members, _ := event.(map[string]any)
-	if value, ok := members[name]; ok {
-		return value
-	}
-	return ""
-}
-
 func showEntry(out io.Writer, e *supervision.Entry) {
-	facts(out, [][2]any{
-		{"index", e.Index},
-		{"recorded", e.Recorded},
-		{"agency", e.Agency},
-		{"key", e.KeyID},
-		{"submission", fmt.Sprintf("%d of %d, from entry %d", e.Position, e.Count, e.First)},
-		{"event key", e.EventKey},
-		{"previous", e.Previous},
-	})
+	submission := fmt.Sprintf("%d of %d, from entry %d", e.Position, e.Count, e.First)
+	facts(out, named("index | recorded | agency | key | submission | event key | previous",
+		e.Index, e.Recorded, e.Agency, e.KeyID, submission, e.EventKey, e.Previous))
 	fmt.Fprintln(out, e.Line)
 }
 
@@ -106,16 +91,9 @@ func showAgency(out io.Writer, a *supervision.Agency) {
 	if a.Waiting > 0 {
 		waiting = fmt.Sprintf("%d entries, see civicledger query anomalies --agency %s", a.Waiting, a.Agency)
 	}
-	facts(out, [][2]any{
-		{"agency", a.Agency},
-		{"name", a.Name},
-		{"jurisdictions", a.Jurisdictions},
-		{"types", a.Types},
-		{"source", a.Source},
-		{"enrolled", fmt.Sprintf("entry %d", a.Enrolled)},
-		{"entries", a.Entries},
-		{"waiting", waiting},
-	})
+	enrolled := fmt.Sprintf("entry %d", a.Enrolled)
+	facts(out, named("agency | name | jurisdictions | types | source | enrolled | entries | waiting",
+		a.Agency, a.Name, a.Jurisdictions, a.Types, a.Source, enrolled, a.Entries, waiting))
 	for _, key := range a.Keys {
 		state := fmt.Sprintf("from entry %d", key.From)
 		if key.Revoked != nil {
@@ -148,12 +126,6 @@ func showStatus(out io.Writer, s *supervision.Status) {
 	case s.Waiting != "":
 		state = "running, takes nothing in: " + s.Waiting
 	}
-	facts(out, [][2]any{
-		{"origin", s.Origin},
-		{"version", s.Version},
-		{"ledger", state},
-		{"entries", s.Size},
-		{"applied", s.Applied},
-		{"lag", s.Lag},
-	})
+	facts(out, named("origin | version | ledger | entries | applied | lag",
+		s.Origin, s.Version, state, s.Size, s.Applied, s.Lag))
 }

@@ -65,15 +65,9 @@ var subsidyColumns = columns[supervision.Subsidy]{
 }
 
 func showFund(out io.Writer, f *supervision.FundDetail) {
-	facts(out, [][2]any{
-		{"fund", f.Fund.Fund},
-		{"name", f.Name},
-		{"currency", f.Currency},
-		{"holder", f.Holder},
-		{"purpose", f.Purpose},
-		{"jurisdiction", f.Jurisdiction},
-		{"opened", fmt.Sprintf("entry %d, by %s", f.Opened, f.Agency)},
-	})
+	opened := fmt.Sprintf("entry %d, by %s", f.Opened, f.Agency)
+	facts(out, named("fund | name | currency | holder | purpose | jurisdiction | opened",
+		f.Fund.Fund, f.Name, f.Currency, f.Holder, f.Purpose, f.Jurisdiction, opened))
 	section(out, "accounts (they add up to zero)", f.Accounts, accountColumns.names, accountColumns.row)
 	section(out, "subsidies", f.Subsidies, subsidyColumns.names, subsidyColumns.row)
 	if len(f.More) > 0 {
@@ -159,15 +153,11 @@ func thousandths(n int64) string {
 }
 
 func showDonations(out io.Writer, d *supervision.DonationsDetail) {
-	facts(out, [][2]any{
-		{"organisation", d.Organisation},
-		{"filed under", d.Keys},
-		{"not joined", d.NotJoined},
-		{"donors", fmt.Sprintf("%d organisations, %d persons, %d anonymous, %d not stated",
-			d.Donors.Organisations, d.Donors.Persons, d.Donors.Anonymous, d.Donors.Unstated)},
-		{"goods", fmt.Sprintf("%d received, %d issued", d.GoodsReceived, d.GoodsIssued)},
-		{"disclosures", d.Disclosures},
-	})
+	donors := fmt.Sprintf("%d organisations, %d persons, %d anonymous, %d not stated",
+		d.Donors.Organisations, d.Donors.Persons, d.Donors.Anonymous, d.Donors.Unstated)
+	goods := fmt.Sprintf("%d received, %d issued", d.GoodsReceived, d.GoodsIssued)
+	facts(out, named("organisation | filed under | not joined | donors | goods | disclosures",
+		d.Organisation, d.Keys, d.NotJoined, donors, goods, d.Disclosures))
 	section(out, "money", d.Money,
 		">received | >donations | >returned | >net | >spent | >payments",
 		func(m *supervision.DonatedMoney) row {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"math"
 	"os"
 	"sync"
 
@@ -67,17 +68,20 @@ Exit code 1: some lines were refused; each is reported with its line and reasons
 			if _, err := keys.Load(s.keyFile); err != nil {
 				return err
 			}
-			lines, done, err := s.examine(in, cmd.ErrOrStderr())
+			file, from, done, err := readableTwice(in)
 			if err != nil {
 				return err
 			}
 			defer done()
+			lines, err := s.examine(file, from, cmd.ErrOrStderr())
+			if err != nil {
+				return err
+			}
 			return s.run(cmd.Context(), lines, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	s.flags(cmd)
-	must(cmd.MarkFlagRequired("agency"))
-	must(cmd.MarkFlagRequired("key"))
+	require(cmd, "agency", "key")
 	return cmd
 }
 
@@ -135,38 +139,33 @@ func readLines(in io.Reader) iter.Seq2[[]byte, error] {
 // maxListed bounds the reasons that examine lists.
 const maxListed = 100
 
-// examine checks all lines of in before any is sent, unless bad ones are to be left
-// out, and returns them to be read once more. done is called when they are.
-func (s *sending) examine(in io.Reader, messages io.Writer) (again iter.Seq2[[]byte, error], done func(), err error) {
-	file, from, done, err := readableTwice(in)
-	if err != nil {
-		return nil, nil, err
-	}
+// examine checks all lines of file before any is sent, unless bad ones are to be left
+// out, and returns them to be read once more.
+func (s *sending) examine(file *os.File, from int64, messages io.Writer) (iter.Seq2[[]byte, error], error) {
 	mark := make([]byte, len(chain.ByteOrderMark))
 	if n, _ := file.ReadAt(mark, from); string(mark[:n]) == chain.ByteOrderMark {
 		fmt.Fprintln(messages, "the file begins with a byte order mark: it is the file's, and no part of the first event")
 	}
+	lines := func() iter.Seq2[[]byte, error] { return readLines(io.NewSectionReader(file, from, math.MaxInt64-from)) }
+	if s.skipBad {
+		return lines(), nil
+	}
 	bad, number := 0, 0
-	if !s.skipBad {
-		for line, err := range readLines(file) {
-			if err != nil {
-				done()
-				return nil, nil, err
-			}
-			number++
-			problems := bus.Check([][]byte{line}, now())
-			for _, p := range problems[:min(len(problems), max(0, maxListed-bad))] {
-				s.report(messages, number, bus.Reason{Problem: p})
-			}
-			bad += len(problems)
+	for line, err := range lines() {
+		if err != nil {
+			return nil, err
 		}
+		number++
+		problems := bus.Check([][]byte{line}, now())
+		for _, p := range problems[:min(len(problems), max(0, maxListed-bad))] {
+			s.report(messages, number, bus.Reason{Problem: p})
+		}
+		bad += len(problems)
 	}
 	if bad > 0 {
-		done()
-		return nil, nil, badNews("nothing was sent: %d problems in %d lines (say --skip-bad to leave such lines out)", bad, number)
+		return nil, badNews("nothing was sent: %d problems in %d lines (say --skip-bad to leave such lines out)", bad, number)
 	}
-	_, err = file.Seek(from, io.SeekStart)
-	return readLines(file), done, err
+	return lines(), nil
 }
 
 // readableTwice is in where that is a file, else a temporary file of its bytes, and
@@ -182,9 +181,6 @@ func readableTwice(in io.Reader) (file *os.File, from int64, done func(), err er
 		return nil, 0, nil, err
 	}
 	_, err = io.Copy(f, in)
-	if err == nil {
-		_, err = f.Seek(0, io.SeekStart)
-	}
 	if err := errors.Join(err, os.Remove(f.Name())); err != nil {
 		return nil, 0, nil, errors.Join(fmt.Errorf("keep standard input: %w", err), f.Close())
 	}

@@ -53,7 +53,7 @@ exit code is 1.`,
 	f.StringVar(&path, "key", "", "file of the city key")
 	f.StringVar(&kind, "kind", kindResident, "what the ids are: resident, household, account, …")
 	f.Uint32Var(&epoch, "new-epoch", 0, "create the file with a new key of this epoch")
-	must(cmd.MarkFlagRequired("key"))
+	require(cmd, "key")
 	return cmd
 }
 
