@@ -217,3 +217,34 @@ func TestRunner_RunFollowsAndWaitWakes(t *testing.T) {
 		t.Errorf("run: %v", err)
 	}
 }
+
+// unreadable is a log whose older entries cannot be read again.
+type unreadable struct {
+	*projectionstest.Log
+	err error
+}
+
+func (l *unreadable) Entry(uint64) ([]byte, error) { return nil, l.err }
+
+// An older entry that must be moved and cannot be read ends the Runner: the
+// tables stay as they were, for good.
+func TestRunner_OlderEntryUnreadable(t *testing.T) {
+	log := &unreadable{Log: newLog(t), err: errors.New("damaged")}
+	log.Say("bureau", projectionstest.Line(t, "bureau", "budget.allocated.v1", "b", "", map[string]any{
+		"fund": "one", "holder": map[string]any{"name": "民政局"}, "amount": 5, "currency": "CNY", "year": 2026,
+	}))
+	r := newRunner(t, log, 10)
+	before := catchUp(t, r).AsOf().Size
+	log.Say("bureau", projectionstest.Line(t, "bureau", "fund.opened.v1", "a", "", map[string]any{
+		"fund": "one", "name": "synthetic", "currency": "CNY", "holder": map[string]any{"name": "民政局"},
+	}))
+	for range 2 {
+		if err := r.CatchUp(context.Background()); !errors.Is(err, log.err) {
+			t.Fatalf("catch up: %v, want %v", err, log.err)
+		}
+		log.Say("bureau", []byte(fmt.Sprintf(`{"id":"%d","source":"urn:test:bureau","type":"person.died.v1"}`, log.Head().Size)))
+		if v := r.View(); v.AsOf().Size != before || v.Waiting("bureau") != 1 || funds.From(v).Fund("one") != nil {
+			t.Errorf("tables moved to %d, want them at %d as they were", v.AsOf().Size, before)
+		}
+	}
+}

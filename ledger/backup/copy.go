@@ -360,21 +360,14 @@ func (c *copier) finish(file *os.File, start int64, want checksum) error {
 	return nil
 }
 
-// putSlots writes a checkpoint into both its files of the copy, unless both
-// hold it: a Copy that was cut off may have left one.
+// putSlots writes a checkpoint into both its files of the copy.
 func (c *copier) putSlots(note string, sequence uint64) error {
 	data, err := (&frame.Slot{Sequence: sequence, Note: []byte(note)}).Append(nil)
 	if err != nil {
 		return err
 	}
 	for _, name := range frame.SlotNames {
-		path := bookPath(c.to, name)
-		if old, err := os.ReadFile(path); err == nil {
-			if slot, err := frame.ParseSlot(old); err == nil && string(slot.Note) == note {
-				continue
-			}
-		}
-		if err := c.files.put(path, data); err != nil {
+		if err := c.files.put(bookPath(c.to, name), data); err != nil {
 			return fmt.Errorf("write checkpoint of the copy: %w", err)
 		}
 	}
@@ -384,12 +377,14 @@ func (c *copier) putSlots(note string, sequence uint64) error {
 // sign puts the ledger's checkpoint into the copy, last of all.
 func (c *copier) sign() error {
 	c.done.Size, c.done.Note = c.cp.Size, c.cp.note
-	sequence := uint64(1)
-	if c.held != nil {
-		sequence = c.held.sequence + 1
-	}
-	if err := c.putSlots(c.cp.note, sequence); err != nil {
-		return err
+	if c.held == nil || c.held.note != c.cp.note || !c.held.twice {
+		sequence := uint64(1)
+		if c.held != nil {
+			sequence = c.held.sequence + 1
+		}
+		if err := c.putSlots(c.cp.note, sequence); err != nil {
+			return err
+		}
 	}
 	path := filepath.Join(c.to, keyFile)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {

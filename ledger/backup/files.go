@@ -84,6 +84,7 @@ type stored struct {
 	chain.Checkpoint
 	note     string
 	sequence uint64 // the greatest of both
+	twice    bool   // both slots hold it
 }
 
 // readCheckpoint returns the newest checkpoint in the slots that the key
@@ -121,7 +122,7 @@ func readSlots(dir string, verifier note.Verifier) (newest *stored, bad []string
 		next := &stored{Checkpoint: c, note: string(slot.Note), sequence: slot.Sequence}
 		if newest != nil {
 			next.sequence = max(next.sequence, newest.sequence)
-			if next.Size < newest.Size {
+			if next.twice = next.note == newest.note; next.Size < newest.Size {
 				newest.sequence = next.sequence
 				continue
 			}

@@ -58,8 +58,10 @@ func (c *copier) resume() error {
 	}
 	if c.held != nil {
 		c.done.Before, c.done.Note = c.held.Size, c.held.note
-		if err := c.putSlots(c.held.note, c.held.sequence); err != nil { // before the book grows
-			return err
+		if !c.held.twice { // a Copy was cut off between the two files: mend that before the book grows
+			if err := c.putSlots(c.held.note, c.held.sequence); err != nil {
+				return err
+			}
 		}
 	}
 	if len(c.have) == 0 {

@@ -123,3 +123,25 @@ func TestCharity_CorrectionLeavesNothing(t *testing.T) {
 		}
 	}
 }
+
+// A returned gift and refunded spending are shown beside what was received and
+// spent, also when they come first.
+func TestCharity_ReturnedAndRefunded(t *testing.T) {
+	half, spent := int64(40), catalogue.DonationSpent{
+		Spending: "s", Organisation: byName, Purpose: "synthetic", Amount: 30, Currency: "CNY", Date: "2026-02-02",
+	}
+	refunded := catalogue.SpendingRefunded(spent)
+	refunded.Amount = 10
+	projectionstest.EveryOrder(t, []projectionstest.Said{
+		gift("g", byName, "2026-02-01", 100),
+		{ID: "r", Type: "charity.donation.returned.v1", Data: &catalogue.DonationReturned{
+			Donation: "g", Organisation: byName, Donor: catalogue.Donor{Kind: "anonymous"}, Amount: &half, Currency: "CNY", Date: "2026-02-03",
+		}},
+		{ID: "s", Type: "charity.donation.spent.v1", Data: &spent}, {ID: "f", Type: "charity.spending.refunded.v1", Data: &refunded},
+	}, fresh, func(v *projections.View, _ map[string]uint64) {
+		m := charity.From(v).Organisation(byName.Key()).Money[0]
+		if m.Received != 100 || m.Back.Returned.Sum != 40 || m.Spent != 30 || m.Back.Refunded.Sum != 10 {
+			t.Errorf("money %+v", m)
+		}
+	})
+}

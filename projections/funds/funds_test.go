@@ -48,6 +48,9 @@ func (n *naive) decide() {
 			}
 			last := w[len(w)-1]
 			c := n.claim(last)
+			if len(w) > 1 && !n.fits(last) {
+				c = "" // it asks for nothing
+			}
 			if best, taken := holder[c]; c != "" && (!taken || n.rank(last) < n.rank(best)) {
 				holder[c] = last
 			}
@@ -134,6 +137,8 @@ func (n *naive) leg(data any) (fund, currency, month, from, to string, amount in
 		return d.Fund, d.Currency, d.Date[:7], funds.OutsideTransit, d.To.Key(), d.Amount
 	case *catalogue.SubsidyPaid:
 		return d.Fund, d.Currency, d.Date[:7], d.Payer.Key(), funds.OutsideRecipients, d.Amount
+	case *catalogue.SubsidyCancelled:
+		return d.Fund, d.Currency, d.Date[:7], d.Payer.Key(), funds.OutsideRecipients, -d.Amount
 	case *catalogue.SubsidyReturned:
 		return d.Fund, d.Currency, d.Date[:7], funds.OutsideRecipients, d.Payer.Key(), d.Amount
 	case *catalogue.RecoveryReceived:
@@ -161,6 +166,9 @@ func (n *naive) totals() (accounts, months, subsidies map[string]int64) {
 		months[fund+" "+from+" "+month] -= amount
 		months[fund+" "+to+" "+month] += amount
 		if d, ok := n.said[at].Data.(*catalogue.SubsidyPaid); ok {
+			subsidies[fund+" "+d.Kind+" "+d.Period+" "+n.said[at].Jurisdiction] += amount
+		}
+		if d, ok := n.said[at].Data.(*catalogue.SubsidyCancelled); ok {
 			subsidies[fund+" "+d.Kind+" "+d.Period+" "+n.said[at].Jurisdiction] += amount
 		}
 	}

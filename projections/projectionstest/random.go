@@ -199,6 +199,22 @@ func things(r *rand.Rand) []catalogue.Goods {
 	return list
 }
 
+func init() { // what goes back is made as what it takes back
+	paid, given, spent := Money["subsidy.paid.v1"], Donations["charity.donation.received.v1"], Donations["charity.donation.spent.v1"]
+	Money["subsidy.cancelled.v1"] = func(r *rand.Rand) any {
+		back := catalogue.SubsidyCancelled(*paid(r).(*catalogue.SubsidyPaid))
+		return &back
+	}
+	Donations["charity.donation.returned.v1"] = func(r *rand.Rand) any {
+		back := catalogue.DonationReturned(*given(r).(*catalogue.DonationReceived))
+		return &back
+	}
+	Donations["charity.spending.refunded.v1"] = func(r *rand.Rand) any {
+		back := catalogue.SpendingRefunded(*spent(r).(*catalogue.DonationSpent))
+		return &back
+	}
+}
+
 // Donations makes events of charities.
 var Donations = map[string]func(*rand.Rand) any{
 	"charity.campaign.opened.v1": func(r *rand.Rand) any {

@@ -251,7 +251,7 @@ func (n *node) stopped() bool {
 // it stands before its gate, or it has ended.
 func (n *node) settle() {
 	await(func() bool {
-		return n.index.gate.blocks() || n.index.failed.Load() || n.index.Position() >= n.ledger.Head().Size
+		return n.index.gate.blocks() || n.index.failed.Load() && n.stopped() || n.index.Position() >= n.ledger.Head().Size
 	})
 }
 

@@ -1,7 +1,7 @@
 // Package follow verifies a log as it grows, for years: what is new, once. It is
 // strict and stops at the first defect; to explain defects is for verify.Run,
-// which judges the whole. It shares with that the pure formats only, so that each
-// is a check of the other.
+// which judges the whole. It shares with that how entries are parsed and put
+// together to submissions, and no judging, so that each is a check of the other.
 package follow
 
 import (

@@ -9,9 +9,8 @@ import (
 )
 
 // names collects event keys or digests of submissions by their first 8 bytes,
-// to say whether any could stand twice. It takes 8 bytes for each, by first
-// byte, so that the search at the end works in the processor's cache and on all
-// cores. It has one owner.
+// to say whether any could stand twice: by first byte, so that the search at the
+// end works in the processor's cache and on all cores. It has one owner.
 type names [256][]uint64
 
 func (n *names) add(name []byte) {
