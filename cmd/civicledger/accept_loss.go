@@ -55,9 +55,7 @@ log a fork, and they will be right.`,
 	f.Uint64Var(&size, "size", 0, "how many entries stand, as serve says")
 	f.StringVar(&reason, "reason", "", "why, for everybody to read, up to 500 characters")
 	f.BoolVar(&yes, "yes", false, "do not ask")
-	for _, name := range []string{"data", "size", "reason"} {
-		must(cmd.MarkFlagRequired(name))
-	}
+	require(cmd, "data", "size", "reason")
 	return cmd
 }
 

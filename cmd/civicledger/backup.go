@@ -49,32 +49,24 @@ Exit status: 0 the copy is up to date, 1 refused or damaged, 2 could not be done
 		Example: `  civicledger backup --data ./data /mnt/copy
   civicledger backup --data ./data /mnt/copy --check --json`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return b.run(cmd.Context(), args[0], cmd.OutOrStdout(), cmd.ErrOrStderr())
-		},
+		RunE: b.run,
 	}
 	f := cmd.Flags()
 	f.StringVar(&b.data, "data", "", "directory of the ledger")
 	f.BoolVar(&b.check, "check", false, "afterwards verify all of DEST: every entry, link, signature and right")
 	f.BoolVar(&b.json, "json", false, "report as versioned JSON")
-	must(cmd.MarkFlagRequired("data"))
+	require(cmd, "data")
 	return cmd
 }
 
 // copiedReport is what backup --json prints.
 type copiedReport struct {
-	Format     string      `json:"format"` // civicledger backup v1
-	From       string      `json:"from"`
-	To         string      `json:"to"`
-	Before     uint64      `json:"before"` // entries that the copy's checkpoint signed
-	Size       uint64      `json:"size"`   // and signs now
-	Entries    uint64      `json:"entries"`
-	Bytes      int64       `json:"bytes"`
-	Unproven   int64       `json:"unproven"` // bytes of a backup that was cut off, written again
-	Behind     uint64      `json:"behind"`
-	Checkpoint string      `json:"checkpoint"`
-	Verified   bool        `json:"verified"` // with --check
-	Refused    *refusedFor `json:"refused,omitempty"`
+	Format string `json:"format"` // civicledger backup v1
+	From   string `json:"from"`
+	To     string `json:"to"`
+	backup.Copied
+	Verified bool        `json:"verified"` // with --check
+	Refused  *refusedFor `json:"refused,omitempty"`
 }
 
 // refusedFor is bad news of backup, restore or repair.
@@ -85,16 +77,14 @@ type refusedFor struct {
 	Now     string          `json:"now,omitempty"`
 }
 
-func (b *copying) run(ctx context.Context, dest string, out, diag io.Writer) error {
+func (b *copying) run(cmd *cobra.Command, args []string) error {
+	ctx, dest, out, diag := cmd.Context(), args[0], cmd.OutOrStdout(), cmd.ErrOrStderr()
 	_, key, err := datadir.Dir(b.data).LogKeys(true)
 	if err != nil {
 		return fmt.Errorf("backup: %s holds no ledger: %w", b.data, err)
 	}
 	done, err := backup.Copy(ctx, b.data, dest, key, backup.Options{Progress: progressEvery(diag, "copied")})
-	r := copiedReport{
-		Format: "civicledger backup v1", From: b.data, To: dest, Before: done.Before, Size: done.Size, Entries: done.Entries,
-		Bytes: done.Bytes, Unproven: done.Unproven, Behind: done.Behind, Checkpoint: done.Note,
-	}
+	r := copiedReport{Format: "civicledger backup v1", From: b.data, To: dest, Copied: *done}
 	if err == nil && b.check {
 		err = b.verify(ctx, dest, key, diag)
 		r.Verified = err == nil
@@ -103,13 +93,8 @@ func (b *copying) run(ctx context.Context, dest string, out, diag io.Writer) err
 	if refused, err = badNewsOf(err); err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
-	if r.Refused = refused; b.json {
-		return answerJSON(out, r, refused)
-	}
-	if refused == nil {
-		r.words(out)
-	}
-	return refused.end(out)
+	r.Refused = refused
+	return refused.answer(out, b.json, r, r.words)
 }
 
 func (b *copying) verify(ctx context.Context, dest, key string, diag io.Writer) error {
@@ -125,6 +110,9 @@ func (b *copying) verify(ctx context.Context, dest, key string, diag io.Writer) 
 }
 
 func (r *copiedReport) words(out io.Writer) {
+	if r.Refused != nil {
+		return
+	}
 	if r.Unproven > 0 {
 		fmt.Fprintf(out, "an earlier backup was cut off: %d bytes above the copy's checkpoint were written again\n", r.Unproven)
 	}
@@ -147,28 +135,26 @@ func badNewsOf(err error) (*refusedFor, error) {
 	return &refusedFor{refused.Reason, refused.Damages, refused.Before, refused.Now}, nil
 }
 
-// end prints bad news with its evidence, and gives the exit code.
-func (r *refusedFor) end(out io.Writer) error {
+// answer prints a report, as JSON or in words with the evidence of bad news, and gives
+// the exit code.
+func (r *refusedFor) answer(out io.Writer, asJSON bool, report any, words func(io.Writer)) error {
+	if asJSON {
+		enc := json.NewEncoder(out)
+		enc.SetEscapeHTML(false)
+		enc.SetIndent("", "  ")
+		if err := enc.Encode(report); err != nil {
+			return err
+		}
+	} else {
+		words(out)
+	}
 	if r == nil {
 		return nil
 	}
-	if r.Before != "" && r.Now != "" {
+	if r.Before != "" && r.Now != "" && !asJSON {
 		fmt.Fprintf(out, "signed before:\n\n%s\nsigned now:\n\n%s\n", r.Before, r.Now)
 	}
 	return badNews("%s", r.Reason)
-}
-
-func answerJSON(out io.Writer, report any, refused *refusedFor) error {
-	enc := json.NewEncoder(out)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(report); err != nil {
-		return err
-	}
-	if refused != nil {
-		return badNews("%s", refused.Reason)
-	}
-	return nil
 }
 
 // progressEvery tells every two seconds how far long work is.

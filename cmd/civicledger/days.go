@@ -28,7 +28,7 @@ func closeDays(ctx context.Context, l *ledger.Ledger, operator *keys.Key, log *s
 		}
 		wait := time.Until(end)
 		if wait <= 0 {
-			if err = closeDay(ctx, l, operator, day); err == nil {
+			if err = closeDay(ctx, l, operator, day, end); err == nil {
 				log.Info("day closed", "day", day)
 				continue
 			}
@@ -55,9 +55,9 @@ func nextDay(r *roster.Roster) (day string, end time.Time, err error) {
 	return last.AddDate(0, 0, 1).Format(time.DateOnly), last.AddDate(0, 0, 2), nil
 }
 
-func closeDay(ctx context.Context, l *ledger.Ledger, operator *keys.Key, day string) error {
+func closeDay(ctx context.Context, l *ledger.Ledger, operator *keys.Key, day string, end time.Time) error {
 	// The id is the day: said twice, it is the same event.
-	line, err := roster.Line(l.Origin(), roster.DayClosed, "day-"+day, dayEnd(day, l.Roster()), roster.Closed{Day: day})
+	line, err := roster.Line(l.Origin(), roster.DayClosed, "day-"+day, end, roster.Closed{Day: day})
 	if err != nil {
 		return err
 	}
@@ -71,12 +71,4 @@ func closeDay(ctx context.Context, l *ledger.Ledger, operator *keys.Key, day str
 	}
 	_, err = wait(ctx)
 	return err
-}
-
-func dayEnd(day string, r *roster.Roster) time.Time {
-	start, err := time.ParseInLocation(time.DateOnly, day, r.Zone())
-	if err != nil {
-		return time.Time{}
-	}
-	return start.AddDate(0, 0, 1)
 }

@@ -1,10 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
-	"iter"
 	"os"
 	"path/filepath"
 	"time"
@@ -90,7 +90,8 @@ func (n *node) load(ctx context.Context, w io.Writer) error {
 		if err != nil {
 			return fmt.Errorf("enrol %s: %w", a.Name, err)
 		}
-		counts, err := client.Deliver(ctx, eachLine(sample.Events(a.Name)), bus.Delivery{Agency: a.Name, Signer: key})
+		lines := readLines(bytes.NewReader(chain.JoinLines(sample.Events(a.Name))))
+		counts, err := client.Deliver(ctx, lines, bus.Delivery{Agency: a.Name, Signer: key})
 		if err != nil {
 			return fmt.Errorf("load the sample of %s: %w", a.Name, err)
 		}
@@ -101,41 +102,25 @@ func (n *node) load(ctx context.Context, w io.Writer) error {
 	return n.tables.Wait(patience, n.ledger.Head().Size-1)
 }
 
-func eachLine(lines [][]byte) iter.Seq2[[]byte, error] {
-	return func(yield func([]byte, error) bool) {
-		for _, line := range lines {
-			if !yield(line, nil) {
-				return
-			}
-		}
-	}
-}
-
 // enrolSample enrols an agency of the sample unless the roster has it.
 func (n *node) enrolSample(ctx context.Context, client *bus.Client, a sample.Agency) (*keys.Key, error) {
-	operator, logKey, err := n.operatorKeys()
+	operator, _, err := datadir.Dir(n.data).Operator()
 	if err != nil {
 		return nil, err
 	}
-	file := filepath.Join(n.data, "agencies", a.Name+".key")
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+	e := enrolment{
+		agency: a.Name, name: a.Title, source: a.Source, jurisdictions: a.Jurisdictions, types: a.Types,
+		keyFile: filepath.Join(n.data, "agencies", a.Name+".key"),
+	}
+	if err := os.MkdirAll(filepath.Dir(e.keyFile), 0o700); err != nil {
 		return nil, err
 	}
-	key, err := loadOrCreateKey(file, operator.Suite())
+	sub, key, err := e.signed(operator, n.ledger.Origin())
 	if err != nil {
 		return nil, err
 	}
 	if _, known := n.ledger.Roster().Key(a.Name, key.ID()); known {
 		return key, nil
-	}
-	e := enrolment{agency: a.Name, name: a.Title, source: a.Source, jurisdictions: a.Jurisdictions, types: a.Types}
-	line, err := e.line(logKey.Name(), key)
-	if err != nil {
-		return nil, err
-	}
-	sub, err := operator.SignSubmission(logKey.Name(), chain.Operator, [][]byte{line})
-	if err != nil {
-		return nil, err
 	}
 	_, err = client.Submit(ctx, sub)
 	return key, err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,10 +10,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"civicledger/cmd/internal/datadir"
+	"civicledger/events/bus"
 	"civicledger/ledger/chain"
 	"civicledger/ledger/keys"
 	"civicledger/ledger/roster"
-	"civicledger/ledger/suite"
 )
 
 // enrolment is what enrol says about an agency.
@@ -23,7 +24,7 @@ type enrolment struct {
 }
 
 func newEnrolCommand() *cobra.Command {
-	var data, bus string
+	var data, busURL string
 	var e enrolment
 	cmd := &cobra.Command{
 		Use:   "enrol --data DIR --agency NAME --name TEXT --jurisdiction CODE --key FILE",
@@ -36,7 +37,7 @@ then on.`,
       --jurisdiction 110108 --types 'subsidy.*,fund.*' --key haidian.key`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			receipt, err := e.say(cmd.Context(), datadir.Dir(data), bus)
+			receipt, err := e.say(cmd.Context(), datadir.Dir(data), busURL)
 			if err != nil {
 				return err
 			}
@@ -47,63 +48,65 @@ then on.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&data, "data", "", "directory of the ledger, for the operator's key")
-	f.StringVar(&bus, "bus", defaultBusURL, "address of the bus")
+	f.StringVar(&busURL, "bus", defaultBusURL, "address of the bus")
 	f.StringVar(&e.agency, "agency", "", "name in subjects and headers: a-z, 0-9, -")
 	f.StringVar(&e.name, "name", "", "name for people")
 	f.StringSliceVar(&e.jurisdictions, "jurisdiction", nil, "codes it speaks for: GB/T 2260 (110108), ISO 3166 (US-GA), or *")
 	f.StringVar(&e.keyFile, "key", "", "file with the agency's private key")
 	f.StringSliceVar(&e.types, "types", []string{"*"}, "event types it may say: *, a family such as subsidy.*, or a type")
 	f.StringVar(&e.source, "source", "", "URI that all its event sources lie under (default urn:civicledger:agency:NAME)")
-	for _, name := range []string{"data", "agency", "name", "jurisdiction", "key"} {
-		must(cmd.MarkFlagRequired(name))
-	}
+	require(cmd, "data", "agency", "name", "jurisdiction", "key")
 	return cmd
 }
 
 // say sends the enrolment and waits for its receipt.
-func (e *enrolment) say(ctx context.Context, dir datadir.Dir, bus string) (*chain.Receipt, error) {
+func (e *enrolment) say(ctx context.Context, dir datadir.Dir, url string) (*chain.Receipt, error) {
 	operator, logKey, err := dir.Operator()
 	if err != nil {
 		return nil, err
 	}
-	key, err := loadOrCreateKey(e.keyFile, operator.Suite())
+	sub, _, err := e.signed(operator, logKey.Name())
 	if err != nil {
 		return nil, err
 	}
-	line, err := e.line(logKey.Name(), key)
+	client, err := bus.Dial(ctx, url, bus.ClientConfig{Origin: logKey.Name()})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("bus %s: %w", url, err)
 	}
-	return submitOne(ctx, bus, operator, logKey.Name(), chain.Operator, [][]byte{line})
+	defer client.Close()
+	receipt, err := client.Submit(ctx, sub)
+	var refusal *bus.Refusal
+	if errors.As(err, &refusal) {
+		return nil, badNews("%v", refusal)
+	}
+	return receipt, err
 }
 
-// line is the agency.enrolled event.
-func (e *enrolment) line(origin string, key *keys.Key) ([]byte, error) {
+// signed is the submission of the agency.enrolled event, and the agency's key, which
+// is made if it is not there.
+func (e *enrolment) signed(operator *keys.Key, origin string) (*chain.Submission, *keys.Key, error) {
 	if err := chain.CheckAgency(e.agency); err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	key, err := keys.Load(e.keyFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		key, err = keys.Create(e.keyFile, operator.Suite())
+	}
+	if err != nil {
+		return nil, nil, err
 	}
 	proof, err := key.ProveEnrolment(origin, e.agency)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return datadir.SystemLine(origin, roster.AgencyEnrolled, roster.Enrolled{
+	line, err := datadir.SystemLine(origin, roster.AgencyEnrolled, roster.Enrolled{
 		Agency: e.agency, Name: e.name, Types: e.types, Jurisdictions: e.jurisdictions,
-		Source: orText(e.source, "urn:civicledger:agency:"+e.agency),
+		Source: cmp.Or(e.source, "urn:civicledger:agency:"+e.agency),
 		Key:    key.Public(), Proof: proof,
 	})
-}
-
-func orText(text, or string) string {
-	if text == "" {
-		return or
+	if err != nil {
+		return nil, nil, err
 	}
-	return text
-}
-
-func loadOrCreateKey(path string, s *suite.Suite) (*keys.Key, error) {
-	key, err := keys.Load(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return keys.Create(path, s)
-	}
-	return key, err
+	sub, err := operator.SignSubmission(origin, chain.Operator, [][]byte{line})
+	return sub, key, err
 }

@@ -1,14 +1,11 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
-	"github.com/cheggaaa/pb/v3"
 	"github.com/spf13/cobra"
 
 	"civicledger/cmd/internal/datadir"
@@ -44,23 +41,18 @@ Exit codes: 0 done, 1 refused, 2 could not be done; then run it again.`,
 		Example: `  civicledger export --data ./data ./public
   civicverify --dir ./public --key ./data/log.pub`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			x.out = args[0]
-			return x.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
-		},
+		RunE: x.run,
 	}
 	cmd.Flags().StringVar(&x.data, "data", "", "directory of the ledger")
 	cmd.Flags().BoolVar(&x.json, "json", false, "say as versioned JSON what was done")
-	must(cmd.MarkFlagRequired("data"))
+	require(cmd, "data")
 	return cmd
 }
 
-func (x *exporting) run(ctx context.Context, stdout, stderr io.Writer) error {
-	verifier, err := datadir.Dir(x.data).Verifier()
-	if err != nil {
-		return err
-	}
-	store, err := datadir.Dir(x.data).ReadBook(newLogger(false))
+func (x *exporting) run(cmd *cobra.Command, args []string) error {
+	x.out = args[0]
+	stdout, stderr := cmd.OutOrStdout(), cmd.ErrOrStderr()
+	store, verifier, err := datadir.Dir(x.data).ReadBook(newLogger(false))
 	if err != nil {
 		return err
 	}
@@ -72,13 +64,11 @@ func (x *exporting) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", x.data, err)
 	}
-	progress := newExportProgress(stderr)
 	e := tiles.Export{
 		Book: store, Suite: suite.Default(), Verifier: verifier, Checkpoint: checkpoint, // C2SP knows SHA-256 alone
-		Dir: x.out, Progress: progress.tell,
+		Dir: x.out, Progress: progressEvery(stderr, "exported"),
 	}
-	done, err := e.Run(ctx)
-	progress.finish()
+	done, err := e.Run(cmd.Context())
 	var refused *tiles.RefusedError
 	if errors.As(err, &refused) {
 		return badNews("%v\n\nsigned, in %s:\n\n%s\nsigned, in %s:\n\n%s", err, x.out, refused.There, x.data, refused.Ours)
@@ -91,16 +81,10 @@ func (x *exporting) run(ctx context.Context, stdout, stderr io.Writer) error {
 
 // exportSummary is what --json prints.
 type exportSummary struct {
-	Format     string   `json:"format"`
-	Out        string   `json:"out"`
-	Entries    uint64   `json:"entries"`
-	Before     uint64   `json:"before"`
-	Files      int      `json:"files_written"`
-	Bytes      int64    `json:"bytes_written"`
-	Kept       int      `json:"files_compared"`
-	Removed    int      `json:"files_removed"`
-	Replaced   []string `json:"files_replaced"`
-	Checkpoint string   `json:"checkpoint"`
+	Format string `json:"format"`
+	Out    string `json:"out"`
+	*tiles.Exported
+	Checkpoint string `json:"checkpoint"`
 }
 
 func (x *exporting) say(done *tiles.Exported, checkpoint []byte, stdout, stderr io.Writer) error {
@@ -108,47 +92,10 @@ func (x *exporting) say(done *tiles.Exported, checkpoint []byte, stdout, stderr 
 		fmt.Fprintf(stderr, "%s in %s was not what its checkpoint signs: somebody changed it; written again\n", path, x.out)
 	}
 	if x.json {
-		return json.NewEncoder(stdout).Encode(exportSummary{
-			Format: "civicledger export v1", Out: x.out, Entries: done.Size, Before: done.Before,
-			Files: done.Files, Bytes: done.Bytes, Kept: done.Kept, Removed: done.Gone,
-			Replaced: append([]string{}, done.Replaced...), Checkpoint: string(checkpoint),
-		})
+		done.Replaced = append([]string{}, done.Replaced...)
+		return json.NewEncoder(stdout).Encode(exportSummary{"civicledger export v1", x.out, done, string(checkpoint)})
 	}
 	_, err := fmt.Fprintf(stdout, "%s holds %d entries, %d of them new: %d files of %d bytes written, %d removed that fuller ones replace\n",
 		x.out, done.Size, done.Size-done.Before, done.Files, done.Bytes, done.Gone)
 	return err
-}
-
-// exportStep is how often a plain line tells how far an export is.
-const exportStep = 100_000
-
-// exportProgress shows a bar on a terminal, a plain line now and then elsewhere.
-type exportProgress struct {
-	w    io.Writer
-	bar  *pb.ProgressBar // nil unless w is a terminal
-	next uint64
-}
-
-func newExportProgress(w io.Writer) *exportProgress {
-	p := &exportProgress{w: w, next: exportStep}
-	if f, ok := w.(*os.File); ok && isTerminal(f) {
-		p.bar = pb.New64(0).SetWriter(w).Set("prefix", "entries ").Start()
-	}
-	return p
-}
-
-func (p *exportProgress) tell(done, total uint64) {
-	switch {
-	case p.bar != nil:
-		p.bar.SetTotal(int64(total)).SetCurrent(int64(done))
-	case done >= p.next:
-		p.next = done + exportStep
-		fmt.Fprintf(p.w, "export: %d of %d entries\n", done, total)
-	}
-}
-
-func (p *exportProgress) finish() {
-	if p.bar != nil {
-		p.bar.Finish()
-	}
 }

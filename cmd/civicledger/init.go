@@ -39,14 +39,15 @@ agencies. Keep a copy of operator.key apart from DIR.`,
 	f.StringVar(&data, "data", "", "directory of the ledger (created)")
 	f.StringVar(&origin, "origin", "", "name of the ledger for ever, such as ledger.example.org/welfare")
 	f.StringVar(&zone, "timezone", "Asia/Shanghai", "IANA time zone in which the ledger's days end")
-	must(cmd.MarkFlagRequired("data"))
-	must(cmd.MarkFlagRequired("origin"))
+	require(cmd, "data", "origin")
 	return cmd
 }
 
-// must panics on errors that only a wrong flag name in this package makes.
-func must(err error) {
-	if err != nil {
-		panic(err)
+// require marks the flags that a command cannot do without.
+func require(cmd *cobra.Command, flags ...string) {
+	for _, name := range flags {
+		if err := cmd.MarkFlagRequired(name); err != nil {
+			panic(err) // a wrong name in this package
+		}
 	}
 }

@@ -8,8 +8,11 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -17,7 +20,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"civicledger/cmd/internal/datadir"
 	"civicledger/events"
+	"civicledger/ledger"
 )
 
 // Exit codes.
@@ -42,6 +47,20 @@ func (e *exitError) Error() string { return e.text }
 // badNews ends with 1: it was done, and the answer is not what was hoped for.
 func badNews(format string, args ...any) error {
 	return &exitError{exitBadNews, fmt.Sprintf(format, args...)}
+}
+
+// sayLine says something on one line: as JSON, or in words.
+func sayLine(w io.Writer, asJSON bool, value any, words string) {
+	if text, err := json.Marshal(value); asJSON && err == nil {
+		words = string(text)
+	}
+	fmt.Fprintln(w, words)
+}
+
+// openToRead opens a ledger's directory to be read, and says only what is wrong.
+func openToRead(ctx context.Context, data string) (*ledger.Ledger, error) {
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	return datadir.Dir(data).Open(ctx, datadir.Options{ReadOnly: true, Log: log})
 }
 
 func main() {

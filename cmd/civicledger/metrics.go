@@ -3,6 +3,7 @@ package main
 import (
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -201,7 +202,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (s *served) Describe(to chan<- *prometheus.Desc) {
-	for _, m := range append(measures[:len(measures):len(measures)], ofIntake...) {
+	for _, m := range slices.Concat(measures, ofIntake) {
 		to <- m.desc
 	}
 	for _, d := range spreads {
@@ -216,7 +217,7 @@ func (s *served) Collect(to chan<- prometheus.Metric) {
 	now := s.snapshot()
 	all := measures
 	if s.intake != nil {
-		all = append(all[:len(all):len(all)], ofIntake...)
+		all = slices.Concat(measures, ofIntake)
 	}
 	for _, m := range all {
 		to <- prometheus.MustNewConstMetric(m.desc, m.kind, m.value(now))

@@ -147,17 +147,12 @@ func (n *node) project(ctx context.Context) error {
 
 // takeIn starts what writes: the bus, the intake and the closing of days.
 func (n *node) takeIn(ctx context.Context, dir datadir.Dir) error {
-	operator, logKey, err := dir.Operator()
+	operator, about, err := n.join(ctx, dir)
 	if err != nil {
 		return err
 	}
-	if err := n.connect(ctx, dir); err != nil {
-		return err
-	}
-	n.intake = bus.NewIntake(bus.IntakeConfig{
-		Conn: n.conn, Ledger: n.ledger, Origin: n.ledger.Origin(), Suite: n.ledger.Suite(),
-		VerifierKey: logKey.VerifierKey(), Receipt: n.receipt, Logger: n.log,
-	})
+	about.Ledger, about.Receipt, about.Logger = n.ledger, n.receipt, n.log
+	n.intake = bus.NewIntake(about)
 	n.run("intake", func() error { return n.move(ctx) })
 	n.run("days", func() error { closeDays(ctx, n.ledger, operator, n.log); return nil })
 	n.run("ledger", func() error {
@@ -203,17 +198,27 @@ func (n *node) sayDamaged(ctx context.Context, dir datadir.Dir, why error) {
 	if n.busURL == "" || !errors.Is(why, ledger.ErrDamaged) {
 		return
 	}
-	operator, logKey, err := dir.Operator()
+	_, about, err := n.join(ctx, dir)
 	if err == nil {
-		err = n.connect(ctx, dir)
-	}
-	if err == nil {
-		about := bus.IntakeConfig{Conn: n.conn, Origin: logKey.Verifier().Name(), Suite: operator.Suite(), VerifierKey: logKey.VerifierKey()}
 		err = bus.NewIntake(about).SayStopped(ctx, why)
 	}
 	if err != nil {
 		n.log.Warn("senders are not told that the ledger is damaged", "cause", err)
 	}
+}
+
+// join connects with the bus as the ledger in dir.
+func (n *node) join(ctx context.Context, dir datadir.Dir) (operator *keys.Key, about bus.IntakeConfig, err error) {
+	operator, logKey, err := dir.Operator()
+	if err == nil {
+		err = n.connect(ctx, dir)
+	}
+	if err != nil {
+		return nil, about, err
+	}
+	return operator, bus.IntakeConfig{
+		Conn: n.conn, Origin: logKey.Name(), Suite: operator.Suite(), VerifierKey: logKey.VerifierKey(),
+	}, nil
 }
 
 // connect reaches the existing broker, or starts the embedded one.
@@ -319,6 +324,3 @@ func (n *node) announce(w io.Writer) {
 		fmt.Fprintf(w, "  bus   %s\n", n.busClientURL())
 	}
 }
-
-// operatorKeys is what demo signs enrolments with.
-func (n *node) operatorKeys() (*keys.Key, *keys.Log, error) { return datadir.Dir(n.data).Operator() }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
@@ -16,7 +15,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"civicledger/cmd/internal/datadir"
 	"civicledger/ledger"
 	"civicledger/ledger/chain"
 	"civicledger/ledger/suite"
@@ -173,9 +171,7 @@ func (p *proving) source(ctx context.Context) (proofs, func(), error) {
 		}
 		return tiles.proofs, func() {}, nil
 	}
-	l, err := datadir.Dir(p.data).Open(ctx, datadir.Options{
-		ReadOnly: true, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
-	})
+	l, err := openToRead(ctx, p.data)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -260,17 +256,16 @@ func (p *tileProver) alone(index uint64) (*ledger.Proven, error) {
 		return nil, fmt.Errorf("prove entry %d: %w", index, err)
 	}
 	entry, err := q.get(p.ctx, fmt.Sprintf("/v1/entries/%d/raw", index), url.Values{}, nil)
-	if err == nil {
-		err = chain.VerifyInclusion(p.suite, index, p.signed.Size, p.suite.Leaf(entry), proof.Path, p.signed.Root)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("prove entry %d: what the server shows contradicts itself: %w", index, err)
-	}
-	return &ledger.Proven{Entry: entry, Proof: &chain.LogProof{Index: index, Path: proof.Path, Checkpoint: p.note}}, nil
+	return p.proven(index, entry, proof.Path, err)
 }
 
 func (p *tileProver) prove(index uint64, entry []byte) (*ledger.Proven, error) {
 	path, err := p.prover.Append(nil, index)
+	return p.proven(index, entry, path, err)
+}
+
+// proven is an entry with its proof, if err is nil and the path leads to the root.
+func (p *tileProver) proven(index uint64, entry []byte, path []chain.Hash, err error) (*ledger.Proven, error) {
 	if err == nil {
 		err = chain.VerifyInclusion(p.suite, index, p.signed.Size, p.suite.Leaf(entry), path, p.signed.Root)
 	}

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,6 +21,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"civicledger/cmd/internal/auditor"
 	"civicledger/supervision"
 	"civicledger/supervision/httpapi"
 )
@@ -62,41 +65,136 @@ last line says what), 2 could not be asked.`,
 	serverFlag(flags, &q.server)
 	flags.BoolVar(&q.json, "json", false, "print the server's JSON; with --all one page a line")
 	flags.Uint64Var(&q.min, "min", 0, "wait until the entry with this index is in the answer")
-	cmd.AddCommand(
-		q.funds(), q.organisations(), q.lists(), q.draws(), q.welfareFund(), q.donations(),
-		q.anomalies(), q.entries(), q.subject(), q.agencies(), q.status(),
-	)
+	for _, of := range []question{
+		aboutFunds, aboutOrganisations, aboutLists, aboutDraws, aboutWelfareFund, aboutDonations,
+		aboutAnomalies, aboutEntries, aboutSubject, aboutAgencies, aboutStatus,
+	} {
+		cmd.AddCommand(q.command(of))
+	}
 	return cmd
 }
 
-// listing adds the flags of a command whose answer has pages.
-func (q *asking) listing(cmd *cobra.Command) *cobra.Command {
-	cmd.Flags().IntVar(&q.limit, "limit", 50, "items of a page, at most 1000")
-	cmd.Flags().StringVar(&q.cursor, "cursor", "", "begin after the page that gave this cursor")
-	cmd.Flags().BoolVar(&q.all, "all", false, "all pages")
+// question is one command of query.
+type question struct {
+	use, short, example string
+
+	path    string // behind /v1/, if it is not the command's name; the arguments are put behind it
+	flags   func(*pflag.FlagSet)
+	single  bool              // no answer has pages
+	answers []answer          // by the number of arguments; nil where so few are not enough
+	parts   map[string]answer // that a second argument names
+	instead map[string]answer // of a flag that asks for something else
+}
+
+// answer asks the server at a path and prints what it says.
+type answer func(q *asking, cmd *cobra.Command, path string, params url.Values) error
+
+func (q *asking) command(of question) *cobra.Command {
+	least := slices.IndexFunc(of.answers, func(a answer) bool { return a != nil })
+	most := len(of.answers) - 1
+	if of.parts != nil {
+		most = 2
+	}
+	cmd := &cobra.Command{
+		Use: of.use, Short: of.short, Example: of.example,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) < least || len(args) > most {
+				return fmt.Errorf("%d arguments are too few or too many: civicledger query %s", len(args), of.use)
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			path := "/v1/" + cmp.Or(of.path, cmd.Name())
+			for _, arg := range args {
+				path += "/" + url.PathEscape(arg)
+			}
+			ask, err := of.answer(cmd, args)
+			if err != nil {
+				return err
+			}
+			return ask(q, cmd, path, url.Values{})
+		},
+	}
+	if of.flags != nil {
+		of.flags(cmd.Flags())
+	}
+	if !of.single {
+		cmd.Flags().IntVar(&q.limit, "limit", 50, "items of a page, at most 1000")
+		cmd.Flags().StringVar(&q.cursor, "cursor", "", "begin after the page that gave this cursor")
+		cmd.Flags().BoolVar(&q.all, "all", false, "all pages")
+	}
 	return cmd
 }
 
-// filters turns the string and bool flags that were set into parameters.
-func filters(cmd *cobra.Command, names ...string) url.Values {
-	params := url.Values{}
-	for _, name := range names {
-		if f := cmd.Flags().Lookup(name); f.Changed {
-			params.Set(name, f.Value.String())
+func (of *question) answer(cmd *cobra.Command, args []string) (answer, error) {
+	for flag, ask := range of.instead {
+		if asked, _ := cmd.Flags().GetBool(flag); asked {
+			return ask, nil
 		}
 	}
-	return params
+	if len(args) < len(of.answers) {
+		return of.answers[len(args)], nil
+	}
+	if ask := of.parts[args[1]]; ask != nil {
+		return ask, nil
+	}
+	names := strings.Join(slices.Sorted(maps.Keys(of.parts)), ", ")
+	return nil, fmt.Errorf("of %s there are %s, no %s", cmd.Name(), names, args[1])
 }
 
-// column is one column of a table about Ts.
-type column[T any] struct {
-	name  string
-	right bool // numbers
-	cell  func(*T) any
+// row is the cells of a line of a table.
+type row []any
+
+// columns is a table of Ts: the names of its columns, > before those of numbers,
+// and their cells.
+type columns[T any] struct {
+	names string
+	row   func(*T) row
+}
+
+// pages answers with a list, narrowed by the flags of these names that were set.
+func pages[T any](filters, names string, of func(*T) row) answer {
+	return func(q *asking, cmd *cobra.Command, path string, params url.Values) error {
+		for _, name := range strings.Fields(filters) {
+			if f := cmd.Flags().Lookup(name); f.Changed {
+				params.Set(name, f.Value.String())
+			}
+		}
+		return list(q, cmd, path, params, columns[T]{names, of})
+	}
+}
+
+// whole answers with a list that always comes in one page.
+func whole[T any](path, names string, of func(*T) row) answer {
+	return func(q *asking, cmd *cobra.Command, _ string, params url.Values) error {
+		var page supervision.Page[T]
+		raw, err := q.get(cmd.Context(), path, params, &page)
+		if err != nil {
+			return err
+		}
+		out := cmd.OutOrStdout()
+		return q.end(out, raw, page.AsOf, func() {
+			render(out, page.Items, columns[T]{names, of})
+			more(out, len(page.Items), "")
+		})
+	}
+}
+
+// one answers about one thing and lets show print it.
+func one[T any](show func(io.Writer, *T)) answer {
+	return func(q *asking, cmd *cobra.Command, path string, params url.Values) error {
+		var answer supervision.Answer[T]
+		raw, err := q.get(cmd.Context(), path, params, &answer)
+		if err != nil {
+			return err
+		}
+		out := cmd.OutOrStdout()
+		return q.end(out, raw, answer.AsOf, func() { show(out, &answer.Item) })
+	}
 }
 
 // list asks for one page or all, and prints the items under their columns.
-func list[T any](cmd *cobra.Command, q *asking, path string, params url.Values, columns []column[T]) error {
+func list[T any](q *asking, cmd *cobra.Command, path string, params url.Values, under columns[T]) error {
 	if q.all && !cmd.Flags().Changed("limit") {
 		q.limit = supervision.MaxLimit
 	}
@@ -127,35 +225,10 @@ func list[T any](cmd *cobra.Command, q *asking, path string, params url.Values, 
 			continue
 		}
 		return q.end(out, nil, page.AsOf, func() {
-			render(out, items, columns)
+			render(out, items, under)
 			more(out, len(items), page.Next)
 		})
 	}
-}
-
-// whole asks for a list that always comes in one page.
-func whole[T any](cmd *cobra.Command, q *asking, path string, columns []column[T]) error {
-	var page supervision.Page[T]
-	raw, err := q.get(cmd.Context(), path, url.Values{}, &page)
-	if err != nil {
-		return err
-	}
-	out := cmd.OutOrStdout()
-	return q.end(out, raw, page.AsOf, func() {
-		render(out, page.Items, columns)
-		more(out, len(page.Items), "")
-	})
-}
-
-// one asks about one thing and lets show print it.
-func one[T any](cmd *cobra.Command, q *asking, path string, show func(io.Writer, *T)) error {
-	var answer supervision.Answer[T]
-	raw, err := q.get(cmd.Context(), path, url.Values{}, &answer)
-	if err != nil {
-		return err
-	}
-	out := cmd.OutOrStdout()
-	return q.end(out, raw, answer.AsOf, func() { show(out, &answer.Item) })
 }
 
 // end prints an answer, as it came or in words, with what it rests on. That the
@@ -262,30 +335,107 @@ func saidBy(p *httpapi.Problem) error {
 }
 
 // render prints a table. Chinese characters count as two cells.
-func render[T any](out io.Writer, items []T, columns []column[T]) {
+func render[T any](out io.Writer, items []T, under columns[T]) {
 	t := table.NewWriter()
 	t.SetOutputMirror(out)
 	t.SetStyle(table.StyleLight)
 	t.Style().Format.Header = text.FormatDefault
-	header := make(table.Row, len(columns))
-	configs := make([]table.ColumnConfig, len(columns))
-	for i, c := range columns {
-		header[i] = c.name
-		configs[i] = table.ColumnConfig{Number: i + 1, WidthMax: 60, WidthMaxEnforcer: text.WrapSoft}
-		if c.right {
-			configs[i].Align, configs[i].AlignHeader = text.AlignRight, text.AlignRight
+	var header table.Row
+	var configs []table.ColumnConfig
+	for i, name := range strings.Split(under.names, " | ") {
+		c := table.ColumnConfig{Number: i + 1, WidthMax: 60, WidthMaxEnforcer: text.WrapSoft}
+		name, number := strings.CutPrefix(name, ">")
+		if number {
+			c.Align, c.AlignHeader = text.AlignRight, text.AlignRight
 		}
+		header, configs = append(header, name), append(configs, c)
 	}
 	t.SetColumnConfigs(configs)
 	t.AppendHeader(header)
 	for i := range items {
-		row := make(table.Row, len(columns))
-		for j, c := range columns {
-			row[j] = c.cell(&items[i])
+		cells := under.row(&items[i])
+		for j := range cells {
+			cells[j] = inWords(cells[j])
 		}
-		t.AppendRow(row)
+		t.AppendRow(table.Row(cells))
 	}
 	t.Render()
+}
+
+// inWords is what tables and facts show of a value.
+func inWords(value any) any {
+	switch v := value.(type) {
+	case nil:
+		return ""
+	case supervision.Party:
+		return known(v)
+	case supervision.Money:
+		return v.Decimal + " " + v.Currency
+	case *supervision.Money:
+		if v != nil {
+			return inWords(*v)
+		}
+		return ""
+	case supervision.Title:
+		return v.ZH + " " + v.EN
+	case *supervision.Title:
+		if v != nil {
+			return inWords(*v)
+		}
+		return ""
+	case []string:
+		return strings.Join(v, " ")
+	}
+	return value
+}
+
+// joined says several things, with something between them.
+func joined[T any](all []T, between string, say func(*T) any) string {
+	parts := make([]string, len(all))
+	for i := range all {
+		parts[i] = fmt.Sprint(inWords(say(&all[i])))
+	}
+	return strings.Join(parts, between)
+}
+
+// section prints a table under a heading, nothing where it would be empty.
+func section[T any](out io.Writer, heading string, items []T, names string, of func(*T) row) {
+	if len(items) > 0 {
+		fmt.Fprintf(out, "\n%s\n", heading)
+		render(out, items, columns[T]{names, of})
+	}
+}
+
+// named puts names, parted as those of columns are, before values.
+func named(names string, values ...any) (rows [][2]any) {
+	for i, name := range strings.Split(names, " | ") {
+		rows = append(rows, [2]any{name, values[i]})
+	}
+	return rows
+}
+
+// facts prints names and values in two columns.
+func facts(out io.Writer, rows [][2]any) {
+	width := 0
+	for _, row := range rows {
+		width = max(width, len(fmt.Sprint(row[0])))
+	}
+	for _, row := range rows {
+		if value := fmt.Sprint(inWords(row[1])); value != "" {
+			fmt.Fprintf(out, "%-*s  %s\n", width, row[0], value)
+		}
+	}
+}
+
+// known is a party by its name, and by its code where it has one.
+func known(p supervision.Party) string {
+	switch {
+	case p.Name == "":
+		return p.Key
+	case strings.HasPrefix(p.Key, "name:"):
+		return p.Name
+	}
+	return p.Name + " " + p.Key
 }
 
 // more says how many items were printed and how to get the rest.
@@ -294,11 +444,10 @@ func more(out io.Writer, count int, next string) {
 	if count == 1 {
 		items = "item"
 	}
-	if next == "" {
-		fmt.Fprintf(out, "%d %s\n", count, items)
-		return
+	if next != "" {
+		items += ", and more: --all, or --cursor " + next
 	}
-	fmt.Fprintf(out, "%d %s, and more: --all, or --cursor %s\n", count, items, next)
+	fmt.Fprintf(out, "%d %s\n", count, items)
 }
 
 // rests is the last line of every answer.
@@ -307,12 +456,9 @@ func rests(out io.Writer, at supervision.AsOf) {
 		fmt.Fprintln(out, "as of no entry yet")
 		return
 	}
-	lines := strings.SplitN(at.Checkpoint, "\n", 3)
-	size := "unknown"
-	if len(lines) > 1 {
-		size = lines[1]
-	}
-	fmt.Fprintf(out, "as of entry %d, recorded %s, checkpoint size %s\n", at.Index, at.Recorded, size)
+	_, signed, _ := strings.Cut(at.Checkpoint, "\n")
+	size, _, _ := strings.Cut(signed, "\n")
+	fmt.Fprintf(out, "as of entry %d, recorded %s, checkpoint size %s\n", at.Index, at.Recorded, cmp.Or(size, "unknown"))
 }
 
 // damage is the bad news under an answer of a damaged ledger.
@@ -323,7 +469,7 @@ func damage(at supervision.AsOf) error {
 	}
 	which, answer := "its index", "the answer is whole"
 	if d.First != nil {
-		which = entriesText(*d.First, *d.Last)
+		which = auditor.Entries(*d.First, *d.Last)
 	}
 	if d.Incomplete {
 		answer = "the answer is INCOMPLETE"

@@ -1,153 +1,78 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"net/url"
-	"slices"
 	"strings"
 
-	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"civicledger/supervision"
 )
 
-func (q *asking) funds() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "funds [FUND [accounts|budgets|subsidies|transfers|recoveries]]",
-		Short: "Funds, one with what stands in it, or one of its lists",
-		Example: `  civicledger query funds --text 低保
+var aboutFunds = question{
+	use:   "funds [FUND [accounts|budgets|subsidies|transfers|recoveries]]",
+	short: "Funds, one with what stands in it, or one of its lists",
+	example: `  civicledger query funds --text 低保
   civicledger query funds haidian-dibao
   civicledger query funds haidian-dibao subsidies --kind dibao --from 2026-01
   civicledger query funds haidian-dibao transfers --state sent`,
-		Args: cobra.MaximumNArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return list(cmd, q, "/v1/funds", filters(cmd, "currency", "text"), []column[supervision.Fund]{
-					{"fund", false, func(f *supervision.Fund) any { return f.Fund }},
-					{"name", false, func(f *supervision.Fund) any { return f.Name }},
-					{"currency", false, func(f *supervision.Fund) any { return f.Currency }},
-					{"holder", false, func(f *supervision.Fund) any { return known(f.Holder) }},
-					{"movements", true, func(f *supervision.Fund) any { return f.Movements }},
-					{"opened", true, func(f *supervision.Fund) any { return f.Opened }},
-				})
-			}
-			path := "/v1/funds/" + url.PathEscape(args[0])
-			if len(args) == 1 {
-				return one(cmd, q, path, showFund)
-			}
-			return q.fundList(cmd, path, args[1])
-		},
-	}
-	flags := cmd.Flags()
-	flags.String("currency", "", "of funds: only this currency")
-	flags.String("text", "", "of funds: in name, purpose or holder")
-	flags.String("holder", "", "of accounts: an organisation's key")
-	flags.Bool("inside", false, "of accounts: without outside ones")
-	flags.String("kind", "", "of subsidies: only this kind")
-	flags.String("from", "", "of subsidies: first month")
-	flags.String("to", "", "of subsidies: last month")
-	flags.Int64("year", 0, "of budgets: only this year")
-	flags.String("state", "", "of transfers: sent, received, complete or differs")
-	flags.Bool("outstanding", false, "of recoveries: only with money to come")
-	return q.listing(cmd)
+	flags: func(f *pflag.FlagSet) {
+		f.String("currency", "", "of funds: only this currency")
+		f.String("text", "", "of funds: in name, purpose or holder")
+		f.String("holder", "", "of accounts: an organisation's key")
+		f.Bool("inside", false, "of accounts: without outside ones")
+		f.String("kind", "", "of subsidies: only this kind")
+		f.String("from", "", "of subsidies: first month")
+		f.String("to", "", "of subsidies: last month")
+		f.Int64("year", 0, "of budgets: only this year")
+		f.String("state", "", "of transfers: sent, received, complete or differs")
+		f.Bool("outstanding", false, "of recoveries: only with money to come")
+	},
+	answers: []answer{
+		pages("currency text", "fund | name | currency | holder | >movements | >opened", func(f *supervision.Fund) row {
+			return row{f.Fund, f.Name, f.Currency, f.Holder, f.Movements, f.Opened}
+		}),
+		one(showFund),
+	},
+	parts: map[string]answer{
+		"accounts": pages("holder inside", accountColumns.names, accountColumns.row),
+		"budgets": pages("year", "holder | >year | >amount | >allocations", func(b *supervision.Budget) row {
+			return row{b.Holder, b.Year, b.Amount, b.Allocations}
+		}),
+		"subsidies": pages("kind from to", subsidyColumns.names, subsidyColumns.row),
+		"transfers": pages("state", "transfer | state | sent | received", func(t *supervision.Transfer) row {
+			return row{t.Transfer, t.State, legText(t.Sent), legText(t.Received)}
+		}),
+		"recoveries": pages("outstanding",
+			"order | decided | due | >ordered | >received | >outstanding",
+			func(r *supervision.Recovery) row {
+				return row{r.Order, r.DecidedOn, r.Due, r.Ordered, r.Received, r.Outstanding}
+			}),
+	},
 }
 
-func (q *asking) fundList(cmd *cobra.Command, path, name string) error {
-	path += "/" + name
-	switch name {
-	case "accounts":
-		return list(cmd, q, path, filters(cmd, "holder", "inside"), accountColumns)
-	case "budgets":
-		return list(cmd, q, path, filters(cmd, "year"), []column[supervision.Budget]{
-			{"holder", false, func(b *supervision.Budget) any { return known(b.Holder) }},
-			{"year", true, func(b *supervision.Budget) any { return b.Year }},
-			{"amount", true, func(b *supervision.Budget) any { return inWords(b.Amount) }},
-			{"allocations", true, func(b *supervision.Budget) any { return b.Allocations }},
-		})
-	case "subsidies":
-		return list(cmd, q, path, filters(cmd, "kind", "from", "to"), subsidyColumns)
-	case "transfers":
-		return list(cmd, q, path, filters(cmd, "state"), []column[supervision.Transfer]{
-			{"transfer", false, func(t *supervision.Transfer) any { return t.Transfer }},
-			{"state", false, func(t *supervision.Transfer) any { return t.State }},
-			{"sent", false, func(t *supervision.Transfer) any { return legText(t.Sent) }},
-			{"received", false, func(t *supervision.Transfer) any { return legText(t.Received) }},
-		})
-	case "recoveries":
-		return list(cmd, q, path, filters(cmd, "outstanding"), []column[supervision.Recovery]{
-			{"order", false, func(r *supervision.Recovery) any { return r.Order }},
-			{"decided", false, func(r *supervision.Recovery) any { return r.DecidedOn }},
-			{"due", false, func(r *supervision.Recovery) any { return r.Due }},
-			{"ordered", true, func(r *supervision.Recovery) any { return stated(r.Ordered) }},
-			{"received", true, func(r *supervision.Recovery) any { return inWords(r.Received) }},
-			{"outstanding", true, func(r *supervision.Recovery) any { return inWords(r.Outstanding) }},
-		})
-	}
-	return fmt.Errorf("a fund has accounts, budgets, subsidies, transfers and recoveries, no %s", name)
+var accountColumns = columns[supervision.Account]{
+	"holder | >credits | >debits | >balance | >movements",
+	func(a *supervision.Account) row { return row{a.Holder, a.Credits, a.Debits, a.Balance, a.Movements} },
 }
 
-var accountColumns = []column[supervision.Account]{
-	{"holder", false, func(a *supervision.Account) any { return known(a.Holder) }},
-	{"credits", true, func(a *supervision.Account) any { return inWords(a.Credits) }},
-	{"debits", true, func(a *supervision.Account) any { return inWords(a.Debits) }},
-	{"balance", true, func(a *supervision.Account) any { return inWords(a.Balance) }},
-	{"movements", true, func(a *supervision.Account) any { return a.Movements }},
-}
-
-var subsidyColumns = []column[supervision.Subsidy]{
-	{"kind", false, func(s *supervision.Subsidy) any { return s.Kind }},
-	{"month", false, func(s *supervision.Subsidy) any { return s.Period }},
-	{"jurisdiction", false, func(s *supervision.Subsidy) any { return s.Jurisdiction }},
-	{"payments", true, func(s *supervision.Subsidy) any { return s.PaidCount }},
-	{"paid", true, func(s *supervision.Subsidy) any { return inWords(s.Paid) }},
-	{"reversed", true, func(s *supervision.Subsidy) any { return inWords(s.Reversed) }},
-	{"returned", true, func(s *supervision.Subsidy) any { return inWords(s.Returned) }},
-	{"net", true, func(s *supervision.Subsidy) any { return inWords(s.Net) }},
+var subsidyColumns = columns[supervision.Subsidy]{
+	"kind | month | jurisdiction | >payments | >paid | >reversed | >returned | >net",
+	func(s *supervision.Subsidy) row {
+		return row{s.Kind, s.Period, s.Jurisdiction, s.PaidCount, s.Paid, s.Reversed, s.Returned, s.Net}
+	},
 }
 
 func showFund(out io.Writer, f *supervision.FundDetail) {
-	facts(out, [][2]any{
-		{"fund", f.Fund.Fund},
-		{"name", f.Name},
-		{"currency", f.Currency},
-		{"holder", known(f.Holder)},
-		{"purpose", f.Purpose},
-		{"jurisdiction", f.Jurisdiction},
-		{"opened", fmt.Sprintf("entry %d, by %s", f.Opened, f.Agency)},
-	})
-	section(out, "accounts (they add up to zero)", f.Accounts, accountColumns)
-	section(out, "subsidies", f.Subsidies, subsidyColumns)
+	opened := fmt.Sprintf("entry %d, by %s", f.Opened, f.Agency)
+	facts(out, named("fund | name | currency | holder | purpose | jurisdiction | opened",
+		f.Fund.Fund, f.Name, f.Currency, f.Holder, f.Purpose, f.Jurisdiction, opened))
+	section(out, "accounts (they add up to zero)", f.Accounts, accountColumns.names, accountColumns.row)
+	section(out, "subsidies", f.Subsidies, subsidyColumns.names, subsidyColumns.row)
 	if len(f.More) > 0 {
 		fmt.Fprintf(out, "cut: %s; civicledger query funds %s %s --all has all\n", strings.Join(f.More, ", "), f.Fund.Fund, f.More[0])
 	}
-}
-
-// section prints a table under a heading, nothing where it would be empty.
-func section[T any](out io.Writer, heading string, items []T, columns []column[T]) {
-	if len(items) > 0 {
-		fmt.Fprintf(out, "\n%s\n", heading)
-		render(out, items, columns)
-	}
-}
-
-// known is a party by its name, and by its code where it has one.
-func known(p supervision.Party) string {
-	switch {
-	case p.Name == "":
-		return p.Key
-	case strings.HasPrefix(p.Key, "name:"):
-		return p.Name
-	}
-	return p.Name + " " + p.Key
-}
-
-func stated(m *supervision.Money) string {
-	if m == nil {
-		return ""
-	}
-	return inWords(*m)
 }
 
 func legText(l *supervision.Leg) string {
@@ -157,106 +82,68 @@ func legText(l *supervision.Leg) string {
 	return fmt.Sprintf("%s %s → %s, %s (entry %d)", l.Date, known(l.From), known(l.To), inWords(l.Amount), l.Index)
 }
 
-func (q *asking) donations() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "donations [ORGANISATION [days|campaigns|goods|donors|disclosures]]",
-		Short: "What charities received, spent and handed out",
-		Example: `  civicledger query donations
+var aboutDonations = question{
+	use:   "donations [ORGANISATION [days|campaigns|goods|donors|disclosures]]",
+	short: "What charities received, spent and handed out",
+	example: `  civicledger query donations
   civicledger query donations name:武汉市红十字会
   civicledger query donations 武汉市红十字会 days --currency CNY --all
   civicledger query donations 武汉市红十字会 disclosures --differs`,
-		Args: cobra.MaximumNArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return list(cmd, q, "/v1/donations", filters(cmd, "organisation", "currency"), []column[supervision.Donations]{
-					{"organisation", false, func(d *supervision.Donations) any { return known(d.Organisation) }},
-					{"received", true, func(d *supervision.Donations) any { return perCurrency(d.Money, receivedSum) }},
-					{"donations", true, func(d *supervision.Donations) any { return perCurrency(d.Money, receivedCount) }},
-					{"spent", true, func(d *supervision.Donations) any { return perCurrency(d.Money, spentSum) }},
-					{"goods in", true, func(d *supervision.Donations) any { return d.GoodsReceived }},
-					{"goods out", true, func(d *supervision.Donations) any { return d.GoodsIssued }},
-				})
-			}
-			path := "/v1/donations/" + url.PathEscape(args[0])
-			if len(args) == 1 {
-				return one(cmd, q, path, showDonations)
-			}
-			return q.donationList(cmd, path, args[1])
-		},
-	}
-	flags := cmd.Flags()
-	flags.String("organisation", "", "part of the name")
-	flags.String("currency", "", "with money in this currency; of days: in it")
-	flags.String("campaign", "", "of days and goods: only this campaign")
-	flags.Bool("differs", false, "of disclosures: only what differs from the entries")
-	return q.listing(cmd)
+	flags: func(f *pflag.FlagSet) {
+		f.String("organisation", "", "part of the name")
+		f.String("currency", "", "with money in this currency; of days: in it")
+		f.String("campaign", "", "of days and goods: only this campaign")
+		f.Bool("differs", false, "of disclosures: only what differs from the entries")
+	},
+	answers: []answer{
+		pages("organisation currency",
+			"organisation | >received | >donations | >spent | >goods in | >goods out",
+			func(d *supervision.Donations) row {
+				return row{d.Organisation, received(d.Money), donated(d.Money), spent(d.Money), d.GoodsReceived, d.GoodsIssued}
+			}),
+		one(showDonations),
+	},
+	parts: map[string]answer{
+		"days": pages("campaign currency",
+			"day | >received | >donations | >returned | >net | >spent | >payments",
+			func(d *supervision.DonationDay) row {
+				return row{d.Date, d.Received, d.ReceivedCount, d.Returned, d.Net, d.Spent, d.SpentCount}
+			}),
+		"campaigns": pages("", campaignColumns.names, campaignColumns.row),
+		"goods": pages("campaign",
+			"item | unit | >received | >lines | >issued | >lines out | >unstated",
+			func(g *supervision.GoodsItem) row {
+				unstated := g.ReceivedUnstated + g.IssuedUnstated
+				in, out := thousandths(g.ReceivedMilli), thousandths(g.IssuedMilli)
+				return row{g.Item, g.Unit, in, g.ReceivedLines, out, g.IssuedLines, unstated}
+			}),
+		"donors": pages("", "donor | >amount | >donations", func(d *supervision.Donor) row {
+			return row{d.Donor, d.Amount, d.Donations}
+		}),
+		"disclosures": pages("differs", ">index | kind | from | to | published | differs", func(d *supervision.Disclosure) row {
+			return row{d.Index, d.Kind, d.From, d.To, d.PublishedOn, d.Differs}
+		}),
+	},
 }
 
-func receivedSum(m *supervision.DonatedMoney) string { return inWords(m.Received) }
-func spentSum(m *supervision.DonatedMoney) string    { return inWords(m.Spent) }
-func receivedCount(m *supervision.DonatedMoney) string {
-	return fmt.Sprint(m.ReceivedCount)
+// One line for each currency.
+func received(all []supervision.DonatedMoney) string {
+	return joined(all, "\n", func(m *supervision.DonatedMoney) any { return m.Received })
 }
 
-// perCurrency is one line for each currency.
-func perCurrency(rows []supervision.DonatedMoney, say func(*supervision.DonatedMoney) string) string {
-	lines := make([]string, len(rows))
-	for i := range rows {
-		lines[i] = say(&rows[i])
-	}
-	return strings.Join(lines, "\n")
+func donated(all []supervision.DonatedMoney) string {
+	return joined(all, "\n", func(m *supervision.DonatedMoney) any { return m.ReceivedCount })
 }
 
-func (q *asking) donationList(cmd *cobra.Command, path, name string) error {
-	path += "/" + name
-	switch name {
-	case "days":
-		return list(cmd, q, path, filters(cmd, "campaign", "currency"), []column[supervision.DonationDay]{
-			{"day", false, func(d *supervision.DonationDay) any { return d.Date }},
-			{"received", true, func(d *supervision.DonationDay) any { return inWords(d.Received) }},
-			{"donations", true, func(d *supervision.DonationDay) any { return d.ReceivedCount }},
-			{"returned", true, func(d *supervision.DonationDay) any { return inWords(d.Returned) }},
-			{"net", true, func(d *supervision.DonationDay) any { return inWords(d.Net) }},
-			{"spent", true, func(d *supervision.DonationDay) any { return inWords(d.Spent) }},
-			{"payments", true, func(d *supervision.DonationDay) any { return d.SpentCount }},
-		})
-	case "campaigns":
-		return list(cmd, q, path, url.Values{}, campaignColumns)
-	case "goods":
-		return list(cmd, q, path, filters(cmd, "campaign"), []column[supervision.GoodsItem]{
-			{"item", false, func(g *supervision.GoodsItem) any { return g.Item }},
-			{"unit", false, func(g *supervision.GoodsItem) any { return g.Unit }},
-			{"received", true, func(g *supervision.GoodsItem) any { return thousandths(g.ReceivedMilli) }},
-			{"lines", true, func(g *supervision.GoodsItem) any { return g.ReceivedLines }},
-			{"issued", true, func(g *supervision.GoodsItem) any { return thousandths(g.IssuedMilli) }},
-			{"lines out", true, func(g *supervision.GoodsItem) any { return g.IssuedLines }},
-			{"unstated", true, func(g *supervision.GoodsItem) any { return g.ReceivedUnstated + g.IssuedUnstated }},
-		})
-	case "donors":
-		return list(cmd, q, path, url.Values{}, []column[supervision.Donor]{
-			{"donor", false, func(d *supervision.Donor) any { return known(d.Donor) }},
-			{"amount", true, func(d *supervision.Donor) any { return stated(d.Amount) }},
-			{"donations", true, func(d *supervision.Donor) any { return d.Donations }},
-		})
-	case "disclosures":
-		return list(cmd, q, path, filters(cmd, "differs"), []column[supervision.Disclosure]{
-			{"index", true, func(d *supervision.Disclosure) any { return d.Index }},
-			{"kind", false, func(d *supervision.Disclosure) any { return d.Kind }},
-			{"from", false, func(d *supervision.Disclosure) any { return d.From }},
-			{"to", false, func(d *supervision.Disclosure) any { return d.To }},
-			{"published", false, func(d *supervision.Disclosure) any { return d.PublishedOn }},
-			{"differs", false, func(d *supervision.Disclosure) any { return strings.Join(d.Differs, " ") }},
-		})
-	}
-	return errors.New("donations has days, campaigns, goods, donors and disclosures, no " + name)
+func spent(all []supervision.DonatedMoney) string {
+	return joined(all, "\n", func(m *supervision.DonatedMoney) any { return m.Spent })
 }
 
-var campaignColumns = []column[supervision.Campaign]{
-	{"campaign", false, func(c *supervision.Campaign) any { return c.Campaign }},
-	{"name", false, func(c *supervision.Campaign) any { return c.Name }},
-	{"received", true, func(c *supervision.Campaign) any { return perCurrency(c.Money, receivedSum) }},
-	{"donations", true, func(c *supervision.Campaign) any { return perCurrency(c.Money, receivedCount) }},
-	{"spent", true, func(c *supervision.Campaign) any { return perCurrency(c.Money, spentSum) }},
+var campaignColumns = columns[supervision.Campaign]{
+	"campaign | name | >received | >donations | >spent",
+	func(c *supervision.Campaign) row {
+		return row{c.Campaign, c.Name, received(c.Money), donated(c.Money), spent(c.Money)}
+	},
 }
 
 // thousandths is a quantity in its unit.
@@ -266,36 +153,22 @@ func thousandths(n int64) string {
 }
 
 func showDonations(out io.Writer, d *supervision.DonationsDetail) {
-	facts(out, [][2]any{
-		{"organisation", known(d.Organisation)},
-		{"filed under", strings.Join(d.Keys, " ")},
-		{"not joined", d.NotJoined},
-		{"donors", fmt.Sprintf("%d organisations, %d persons, %d anonymous, %d not stated",
-			d.Donors.Organisations, d.Donors.Persons, d.Donors.Anonymous, d.Donors.Unstated)},
-		{"goods", fmt.Sprintf("%d received, %d issued", d.GoodsReceived, d.GoodsIssued)},
-		{"disclosures", d.Disclosures},
-	})
-	section(out, "money", d.Money, []column[supervision.DonatedMoney]{
-		{"received", true, func(m *supervision.DonatedMoney) any { return inWords(m.Received) }},
-		{"donations", true, func(m *supervision.DonatedMoney) any { return m.ReceivedCount }},
-		{"returned", true, func(m *supervision.DonatedMoney) any { return inWords(m.Returned) }},
-		{"net", true, func(m *supervision.DonatedMoney) any { return inWords(m.Net) }},
-		{"spent", true, func(m *supervision.DonatedMoney) any { return inWords(m.Spent) }},
-		{"payments", true, func(m *supervision.DonatedMoney) any { return m.SpentCount }},
-	})
-	channels := slices.Concat(channelsOf(d.Money)...)
-	section(out, "channels", channels, []column[supervision.Channel]{
-		{"channel", false, func(c *supervision.Channel) any { return c.Channel }},
-		{"received", true, func(c *supervision.Channel) any { return inWords(c.Amount) }},
-		{"donations", true, func(c *supervision.Channel) any { return c.Count }},
-	})
-	section(out, "campaigns", d.Campaigns, campaignColumns)
-}
-
-func channelsOf(rows []supervision.DonatedMoney) [][]supervision.Channel {
-	var all [][]supervision.Channel
-	for _, m := range rows {
-		all = append(all, m.Channels)
+	donors := fmt.Sprintf("%d organisations, %d persons, %d anonymous, %d not stated",
+		d.Donors.Organisations, d.Donors.Persons, d.Donors.Anonymous, d.Donors.Unstated)
+	goods := fmt.Sprintf("%d received, %d issued", d.GoodsReceived, d.GoodsIssued)
+	facts(out, named("organisation | filed under | not joined | donors | goods | disclosures",
+		d.Organisation, d.Keys, d.NotJoined, donors, goods, d.Disclosures))
+	section(out, "money", d.Money,
+		">received | >donations | >returned | >net | >spent | >payments",
+		func(m *supervision.DonatedMoney) row {
+			return row{m.Received, m.ReceivedCount, m.Returned, m.Net, m.Spent, m.SpentCount}
+		})
+	var channels []supervision.Channel
+	for _, m := range d.Money {
+		channels = append(channels, m.Channels...)
 	}
-	return all
+	section(out, "channels", channels, "channel | >received | >donations", func(c *supervision.Channel) row {
+		return row{c.Channel, c.Amount, c.Count}
+	})
+	section(out, "campaigns", d.Campaigns, campaignColumns.names, campaignColumns.row)
 }

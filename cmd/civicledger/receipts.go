@@ -1,21 +1,19 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
-	"strings"
+	"slices"
 
 	"github.com/spf13/cobra"
 
-	"civicledger/cmd/internal/datadir"
 	"civicledger/events/bus"
 	"civicledger/ledger"
 	"civicledger/ledger/chain"
@@ -28,7 +26,7 @@ type regaining struct {
 	data, server, bus string
 	digests           []string
 	agency, keyFile   string
-	without           string
+	without           []string
 	maxLines          int
 	receiptsFile      string
 	json              bool
@@ -67,7 +65,7 @@ Exit codes: 0 all are there, 1 some are not on the log, 2 could not be asked.`,
 	f.StringSliceVar(&g.digests, "digest", nil, "digest of a submission: hex or base64, as in a receipt (repeatable)")
 	f.StringVar(&g.agency, "agency", "", "who submitted the events file")
 	f.StringVar(&g.keyFile, "key", "", "file with the private key it was submitted with")
-	f.StringVar(&g.without, "without", "", "lines that were refused, such as 17,40-42")
+	f.StringSliceVar(&g.without, "without", nil, "lines that were refused, such as 17,40-42")
 	f.IntVar(&g.maxLines, "max-lines", chain.MaxLines, "events in one submission, as submit was told")
 	f.StringVar(&g.receiptsFile, "receipts", "", "append what this file lacks to it, instead of printing all")
 	f.BoolVar(&g.json, "json", false, "print the summary as JSON")
@@ -75,18 +73,50 @@ Exit codes: 0 all are there, 1 some are not on the log, 2 could not be asked.`,
 	return cmd
 }
 
-// receiptSource is where receipts are asked for. get gives nil where there is no
-// such submission.
-type receiptSource struct {
-	origin string
-	get    func(digest chain.Hash) (*chain.Receipt, error)
-	close  func()
+// receiptBy asks for a receipt. The error wraps ledger.ErrNotThere or
+// bus.ErrNotRecorded where there is no such submission.
+type receiptBy func(digest chain.Hash) (*chain.Receipt, error)
+
+// source is where receipts are asked for: of which ledger, how, and what to call in
+// the end.
+func (g *regaining) source(ctx context.Context) (origin string, get receiptBy, done func() error, err error) {
+	switch {
+	case g.data != "":
+		l, err := openToRead(ctx, g.data)
+		if err != nil {
+			return "", nil, nil, err
+		}
+		return l.Origin(), l.Receipt, l.Close, nil
+	case g.bus != "":
+		c, err := bus.Dial(ctx, g.bus, bus.ClientConfig{})
+		if err != nil {
+			return "", nil, nil, fmt.Errorf("bus %s: %w", g.bus, err)
+		}
+		get = func(d chain.Hash) (*chain.Receipt, error) { return c.Receipt(ctx, d) }
+		return c.About().Origin, get, c.Close, nil
+	}
+	q := &asking{server: g.server, client: &http.Client{Timeout: queryTimeout}}
+	var status supervision.Answer[supervision.Status]
+	_, err = q.get(ctx, "/v1/status", url.Values{}, &status)
+	get = func(d chain.Hash) (*chain.Receipt, error) { return q.receipt(ctx, d) }
+	return status.Item.Origin, get, func() error { return nil }, err
 }
 
-// wantedReceipt is a submission whose receipt is asked for.
-type wantedReceipt struct {
-	digest chain.Hash
-	lines  string // of the events file
+// receipt asks a server.
+func (q *asking) receipt(ctx context.Context, digest chain.Hash) (*chain.Receipt, error) {
+	raw, err := q.get(ctx, fmt.Sprintf("/v1/receipts/%x", digest), url.Values{}, nil)
+	var exit *exitError
+	if errors.As(err, &exit) && exit.code == exitBadNews {
+		return nil, fmt.Errorf("%w: %w", ledger.ErrNotThere, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	r, err := chain.ParseReceipt(bytes.TrimRight(raw, "\n"))
+	if err == nil && r.Submission != digest {
+		err = errors.New("the server answered with the receipt of another submission")
+	}
+	return r, err
 }
 
 // regained is the summary, versioned for programs.
@@ -94,55 +124,63 @@ type regained struct {
 	Format  string   `json:"format"`
 	Written int      `json:"written"`
 	Held    int      `json:"held"`              // in the receipts file before
-	Missing []string `json:"missing,omitempty"` // digests of what is not on the log
+	Missing [][]byte `json:"missing,omitempty"` // digests of what is not on the log
 }
 
 func (g *regaining) run(ctx context.Context, files []string, out, messages io.Writer) error {
-	source, err := g.source(ctx)
+	origin, get, done, err := g.source(ctx)
 	if err != nil {
 		return err
 	}
-	defer source.close()
-	wanted, err := g.wanted(files, source.origin)
+	defer done()
+	wanted, err := g.wanted(files, origin)
 	if err != nil {
 		return err
 	}
-	w, closeOut, held, err := openReceipts(g.receiptsFile, out, messages)
+	to, err := openReceipts(g.receiptsFile, out, messages)
 	if err != nil {
 		return err
 	}
 	r := regained{Format: "civicledger receipts v1"}
 	for _, want := range wanted {
-		if held[want.digest] {
-			r.Held++
-			continue
+		if err = r.regain(want, get, to, messages); err != nil {
+			break
 		}
-		receipt, err := source.get(want.digest)
-		if err != nil {
-			return errors.Join(err, closeOut())
-		}
-		if receipt == nil {
-			r.Missing = append(r.Missing, base64.StdEncoding.EncodeToString(want.digest[:]))
-			fmt.Fprintf(messages, "%snot on the log: submission %s\n", want.lines, r.Missing[len(r.Missing)-1])
-			continue
-		}
-		if _, err := fmt.Fprintf(w, "%s\n", receipt.Encode()); err != nil {
-			return errors.Join(fmt.Errorf("write receipt: %w", err), closeOut())
-		}
-		r.Written++
 	}
-	if err := closeOut(); err != nil {
+	if err := errors.Join(err, to.close()); err != nil {
 		return err
 	}
-	if text, err := json.Marshal(r); g.json && err == nil {
-		fmt.Fprintf(messages, "%s\n", text)
-	} else {
-		fmt.Fprintf(messages, "%d receipts written, %d held before, %d not on the log\n", r.Written, r.Held, len(r.Missing))
-	}
+	sayLine(messages, g.json, r,
+		fmt.Sprintf("%d receipts written, %d held before, %d not on the log", r.Written, r.Held, len(r.Missing)))
 	if len(r.Missing) > 0 {
 		return badNews("%d submissions are not on the log as they would be cut here: --max-lines and --without as for submit, or submit the file again", len(r.Missing))
 	}
 	return nil
+}
+
+func (r *regained) regain(want wantedReceipt, get receiptBy, to *receiptsTo, messages io.Writer) error {
+	if to.held[want.digest] {
+		r.Held++
+		return nil
+	}
+	receipt, err := get(want.digest)
+	switch {
+	case errors.Is(err, ledger.ErrNotThere), errors.Is(err, bus.ErrNotRecorded):
+		r.Missing = append(r.Missing, want.digest[:])
+		text := base64.StdEncoding.EncodeToString(want.digest[:])
+		fmt.Fprintf(messages, "%snot on the log: submission %s\n", want.lines, text)
+		return nil
+	case err != nil:
+		return err
+	}
+	r.Written++
+	return to.write(receipt)
+}
+
+// wantedReceipt is a submission whose receipt is asked for.
+type wantedReceipt struct {
+	digest chain.Hash
+	lines  string // of the events file
 }
 
 // wanted are the submissions asked for, in order.
@@ -161,18 +199,17 @@ func (g *regaining) wanted(files []string, origin string) (all []wantedReceipt, 
 	if err != nil {
 		return nil, err
 	}
-	var without []span
-	if g.without != "" {
-		if without, err = spansOf(strings.Split(g.without, ",")); err != nil {
-			return nil, fmt.Errorf("--without: %w", err)
-		}
+	without, err := spansOf(g.without)
+	if err != nil {
+		return nil, fmt.Errorf("--without: %w", err)
 	}
 	f, err := os.Open(files[0])
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	last := 0
+	var last uint64
+	left := func(s span) bool { return s.first <= last && last <= s.last }
 	for part, err := range bus.Cut(readLines(f), g.maxLines, 0) {
 		if err != nil {
 			return nil, err
@@ -180,7 +217,7 @@ func (g *regaining) wanted(files []string, origin string) (all []wantedReceipt, 
 		first := last + 1
 		sub := &chain.Submission{Agency: g.agency, KeyID: key.ID()}
 		for _, line := range part {
-			if last++; !inSpans(without, uint64(last)) {
+			if last++; !slices.ContainsFunc(without, left) {
 				sub.Lines = append(sub.Lines, line)
 			}
 		}
@@ -189,70 +226,4 @@ func (g *regaining) wanted(files []string, origin string) (all []wantedReceipt, 
 		}
 	}
 	return all, nil
-}
-
-func inSpans(spans []span, n uint64) bool {
-	for _, s := range spans {
-		if s.first <= n && n <= s.last {
-			return true
-		}
-	}
-	return false
-}
-
-func (g *regaining) source(ctx context.Context) (receiptSource, error) {
-	switch {
-	case g.data != "":
-		l, err := datadir.Dir(g.data).Open(ctx, datadir.Options{ReadOnly: true, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))})
-		if err != nil {
-			return receiptSource{}, err
-		}
-		return receiptSource{l.Origin(), func(d chain.Hash) (*chain.Receipt, error) {
-			return orNone(l.Receipt(d))(ledger.ErrNotThere)
-		}, func() { l.Close() }}, nil
-	case g.bus != "":
-		c, err := bus.Dial(ctx, g.bus, bus.ClientConfig{})
-		if err != nil {
-			return receiptSource{}, fmt.Errorf("bus %s: %w", g.bus, err)
-		}
-		return receiptSource{c.About().Origin, func(d chain.Hash) (*chain.Receipt, error) {
-			return orNone(c.Receipt(ctx, d))(bus.ErrNotRecorded)
-		}, func() { c.Close() }}, nil
-	}
-	q := &asking{server: g.server, client: &http.Client{Timeout: queryTimeout}}
-	var status supervision.Answer[supervision.Status]
-	if _, err := q.get(ctx, "/v1/status", url.Values{}, &status); err != nil {
-		return receiptSource{}, err
-	}
-	return receiptSource{status.Item.Origin, func(d chain.Hash) (*chain.Receipt, error) {
-		return q.receipt(ctx, d)
-	}, func() {}}, nil
-}
-
-// orNone makes no receipt and no error of an error that says there is none.
-func orNone(r *chain.Receipt, err error) func(none error) (*chain.Receipt, error) {
-	return func(none error) (*chain.Receipt, error) {
-		if errors.Is(err, none) {
-			return nil, nil
-		}
-		return r, err
-	}
-}
-
-// receipt asks a server.
-func (q *asking) receipt(ctx context.Context, digest chain.Hash) (*chain.Receipt, error) {
-	var any map[string]json.RawMessage
-	raw, err := q.get(ctx, fmt.Sprintf("/v1/receipts/%x", digest), url.Values{}, &any)
-	var exit *exitError
-	if errors.As(err, &exit) && exit.code == exitBadNews {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	r, err := chain.ParseReceipt(raw)
-	if err == nil && r.Submission != digest {
-		err = errors.New("the server answered with the receipt of another submission")
-	}
-	return r, err
 }

@@ -10,18 +10,24 @@ import (
 	"civicledger/ledger/chain"
 )
 
-// openReceipts opens a file of receipts to append to, "" or "-" being out, and
-// says which submissions it holds receipts of. A last line that was cut off is
-// mended first: the next receipt would be glued to it.
-func openReceipts(name string, out, messages io.Writer) (w io.Writer, done func() error, held map[chain.Hash]bool, err error) {
+// receiptsTo is where receipts go.
+type receiptsTo struct {
+	io.Writer
+	file *os.File            // nil: it is not ours
+	held map[chain.Hash]bool // what it held receipts of before
+}
+
+// openReceipts opens a file of receipts to append to, "" or "-" being out. A last
+// line that was cut off is mended first: the next receipt would be glued to it.
+func openReceipts(name string, out, messages io.Writer) (*receiptsTo, error) {
 	if name == "" || name == "-" {
-		return out, func() error { return nil }, nil, nil
+		return &receiptsTo{Writer: out}, nil
 	}
 	text, err := os.ReadFile(name)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, nil, nil, err
+		return nil, err
 	}
-	held = map[chain.Hash]bool{}
+	held := map[chain.Hash]bool{}
 	for line := range bytes.Lines(text) {
 		if r, err := chain.ParseReceipt(bytes.TrimSuffix(line, []byte("\n"))); err == nil {
 			held[r.Submission] = true
@@ -31,10 +37,21 @@ func openReceipts(name string, out, messages io.Writer) (w io.Writer, done func(
 	if err == nil {
 		err = mendReceipts(f, text, messages)
 	}
-	if err != nil {
-		return nil, nil, nil, err
+	return &receiptsTo{f, f, held}, err
+}
+
+func (to *receiptsTo) write(r *chain.Receipt) error {
+	if _, err := fmt.Fprintf(to, "%s\n", r.Encode()); err != nil {
+		return fmt.Errorf("write receipt: %w", err)
 	}
-	return f, func() error { return errors.Join(f.Sync(), f.Close()) }, held, nil
+	return nil
+}
+
+func (to *receiptsTo) close() error {
+	if to.file == nil {
+		return nil
+	}
+	return errors.Join(to.file.Sync(), to.file.Close())
 }
 
 // mendReceipts ends the last line of a file of receipts: with a line end where only

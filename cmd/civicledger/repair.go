@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 
@@ -41,9 +40,7 @@ copies, 2 could not be done.`,
 		Example: `  civicledger repair --data ./data --from /mnt/copy --key ledger.example.org+1a2b3c4d+AbCd...= --dry-run
   civicledger repair --data ./data --from https://mirror.example.org --from /mnt/copy --key log.pub`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return r.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
-		},
+		RunE: r.run,
 	}
 	f := cmd.Flags()
 	f.StringVar(&r.data, "data", "", "directory of the ledger")
@@ -51,9 +48,7 @@ copies, 2 could not be done.`,
 	f.StringVar(&r.key, "key", "", "the ledger's verifier key, or a file that holds it")
 	f.BoolVar(&r.dryRun, "dry-run", false, "say what would be done and change nothing (builds and verifies in DIR/repair.new, then removes it)")
 	f.BoolVar(&r.json, "json", false, "report as versioned JSON")
-	for _, name := range []string{"data", "from", "key"} {
-		must(cmd.MarkFlagRequired(name))
-	}
+	require(cmd, "data", "from", "key")
 	return cmd
 }
 
@@ -72,7 +67,7 @@ type repairedReport struct {
 	Refused  *refusedFor      `json:"refused,omitempty"`
 }
 
-func (r *repairing) run(ctx context.Context, out, diag io.Writer) error {
+func (r *repairing) run(cmd *cobra.Command, _ []string) error {
 	todo := backup.Repairing{Data: r.data, DryRun: r.dryRun, Now: now()}
 	var err error
 	if todo.Key, err = auditor.ReadKey(r.key); err != nil {
@@ -85,7 +80,7 @@ func (r *repairing) run(ctx context.Context, out, diag io.Writer) error {
 		}
 		todo.From = append(todo.From, source)
 	}
-	done, err := backup.Repair(ctx, todo, backup.Options{Progress: progressEvery(diag, "read")})
+	done, err := backup.Repair(cmd.Context(), todo, backup.Options{Progress: progressEvery(cmd.ErrOrStderr(), "read")})
 	refused, err := badNewsOf(err)
 	if err != nil {
 		return fmt.Errorf("repair: %w", err)
@@ -99,11 +94,7 @@ func (r *repairing) run(ctx context.Context, out, diag io.Writer) error {
 	if refused == nil {
 		report.Size = done.Report.Checkpoint.Size
 	}
-	if r.json {
-		return answerJSON(out, report, refused)
-	}
-	report.words(out)
-	return refused.end(out)
+	return refused.answer(cmd.OutOrStdout(), r.json, report, report.words)
 }
 
 func (r *repairedReport) words(out io.Writer) {
@@ -112,7 +103,7 @@ func (r *repairedReport) words(out io.Writer) {
 		verb = "would be repaired"
 	}
 	for _, c := range r.Changes {
-		fmt.Fprintf(out, "%s: %s, %s (%s at byte %d, %d bytes)\n", verb, c.What, entriesText(c.First, c.Last), c.File, c.Offset, c.Bytes)
+		fmt.Fprintf(out, "%s: %s, %s (%s at byte %d, %d bytes)\n", verb, c.What, auditor.Entries(c.First, c.Last), c.File, c.Offset, c.Bytes)
 	}
 	for _, m := range r.Missing {
 		fmt.Fprintf(out, "cannot be repaired: entry %d: %s\n", m.Index, m.Reason)
@@ -132,11 +123,4 @@ func (r *repairedReport) words(out io.Writer) {
 	default:
 		fmt.Fprintf(out, "%s is sound up to its checkpoint of %d entries\n", r.Data, r.Size)
 	}
-}
-
-func entriesText(first, last uint64) string {
-	if first == last {
-		return fmt.Sprintf("entry %d", first)
-	}
-	return fmt.Sprintf("entries %d to %d", first, last)
 }

@@ -52,9 +52,7 @@ Exit status: 0 restored and proven, 1 refused, 2 could not be done.`,
 		Example: `  civicledger restore --from /mnt/copy --data ./data --key ledger.example.org+1a2b3c4d+AbCd...= \
       --checkpoint seen.note --keys /mnt/safe/keys`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return r.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
-		},
+		RunE: r.run,
 	}
 	f := cmd.Flags()
 	f.StringVar(&r.from, "from", "", "the backup")
@@ -64,9 +62,7 @@ Exit status: 0 restored and proven, 1 refused, 2 could not be done.`,
 	f.StringVar(&r.keys, "keys", "", "directory with the kept log.key and operator.key")
 	f.BoolVar(&r.noProof, "no-proof", false, "nobody kept a checkpoint: accept that the backup may be an old one")
 	f.BoolVar(&r.json, "json", false, "report as versioned JSON")
-	for _, name := range []string{"from", "data", "key"} {
-		must(cmd.MarkFlagRequired(name))
-	}
+	require(cmd, "from", "data", "key")
 	cmd.MarkFlagsMutuallyExclusive("checkpoint", "no-proof")
 	return cmd
 }
@@ -84,7 +80,7 @@ type restoredReport struct {
 	Refused    *refusedFor `json:"refused,omitempty"`
 }
 
-func (r *restoring) run(ctx context.Context, out, diag io.Writer) error {
+func (r *restoring) run(cmd *cobra.Command, _ []string) error {
 	key, err := auditor.ReadKey(r.key)
 	if err != nil {
 		return fmt.Errorf("restore: %w", err)
@@ -100,14 +96,14 @@ func (r *restoring) run(ctx context.Context, out, diag io.Writer) error {
 	}
 	todo := backup.Restoring{From: r.from, Data: r.data, Key: key, Known: known, NoProof: r.noProof}
 	if r.keys != "" {
-		todo.Finish = func(dir string) error { return putKeys(ctx, r.keys, datadir.Dir(dir), key) }
+		todo.Finish = func(dir string) error { return putKeys(cmd.Context(), r.keys, datadir.Dir(dir), key) }
 	}
-	done, err := backup.Restore(ctx, todo, backup.Options{Progress: progressEvery(diag, "done")})
+	done, err := backup.Restore(cmd.Context(), todo, backup.Options{Progress: progressEvery(cmd.ErrOrStderr(), "done")})
 	refused, err := badNewsOf(err)
 	if err != nil {
 		return fmt.Errorf("restore: %w", err)
 	}
-	return r.answer(out, done, known, refused)
+	return r.answer(cmd.OutOrStdout(), done, known, refused)
 }
 
 func (r *restoring) answer(out io.Writer, done *backup.Restored, known *verdict.Signed, refused *refusedFor) error {
@@ -118,22 +114,19 @@ func (r *restoring) answer(out io.Writer, done *backup.Restored, known *verdict.
 	if done != nil {
 		report.Size, report.Checkpoint, report.Keys = done.Report.Checkpoint.Size, done.Report.Checkpoint.Note, r.keys != ""
 	}
-	if r.json {
-		return answerJSON(out, report, refused)
-	}
-	if refused != nil {
-		return refused.end(out)
-	}
-	fmt.Fprintf(out, "%s: %d entries, all verified", r.data, report.Size)
-	if known != nil {
-		fmt.Fprintf(out, "; it extends the kept checkpoint of %d entries\n", known.Size)
-	} else {
-		fmt.Fprintln(out, "; proven by nothing but its own checkpoint: it may be an old one")
-	}
-	if !report.Keys {
-		fmt.Fprintf(out, "it has no keys: serve it with --read-only, or put log.key and operator.key into %s\n", filepath.Join(r.data, "keys"))
-	}
-	return nil
+	return refused.answer(out, r.json, report, func(out io.Writer) {
+		if refused != nil {
+			return
+		}
+		proof := "proven by nothing but its own checkpoint: it may be an old one"
+		if known != nil {
+			proof = fmt.Sprintf("it extends the kept checkpoint of %d entries", known.Size)
+		}
+		fmt.Fprintf(out, "%s: %d entries, all verified; %s\n", r.data, report.Size, proof)
+		if !report.Keys {
+			fmt.Fprintf(out, "it has no keys: serve it with --read-only, or put log.key and operator.key into %s\n", filepath.Join(r.data, "keys"))
+		}
+	})
 }
 
 // putKeys copies the kept keys into a restored directory, if they are those of
@@ -171,17 +164,5 @@ func copyPrivate(from, to string) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(to))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return keys.WriteNew(to, text)
 }

@@ -59,7 +59,7 @@ submissions and answers from what stands, and every answer says what does not.`,
 	f.StringVar(&s.data, "data", "", "directory of the ledger")
 	f.BoolVar(&s.readOnly, "read-only", false, "take nothing in; for a damaged or copied ledger")
 	s.flags(cmd)
-	must(cmd.MarkFlagRequired("data"))
+	require(cmd, "data")
 	return cmd
 }
 

@@ -3,12 +3,13 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
+	"math"
 	"os"
 	"sync"
 
@@ -67,17 +68,20 @@ Exit code 1: some lines were refused; each is reported with its line and reasons
 			if _, err := keys.Load(s.keyFile); err != nil {
 				return err
 			}
-			lines, done, err := s.examine(in, cmd.ErrOrStderr())
+			file, from, done, err := readableTwice(in)
 			if err != nil {
 				return err
 			}
 			defer done()
+			lines, err := s.examine(file, from, cmd.ErrOrStderr())
+			if err != nil {
+				return err
+			}
 			return s.run(cmd.Context(), lines, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	s.flags(cmd)
-	must(cmd.MarkFlagRequired("agency"))
-	must(cmd.MarkFlagRequired("key"))
+	require(cmd, "agency", "key")
 	return cmd
 }
 
@@ -135,38 +139,33 @@ func readLines(in io.Reader) iter.Seq2[[]byte, error] {
 // maxListed bounds the reasons that examine lists.
 const maxListed = 100
 
-// examine checks all lines of in before any is sent, unless bad ones are to be left
-// out, and returns them to be read once more. done is called when they are.
-func (s *sending) examine(in io.Reader, messages io.Writer) (again iter.Seq2[[]byte, error], done func(), err error) {
-	file, from, done, err := readableTwice(in)
-	if err != nil {
-		return nil, nil, err
-	}
+// examine checks all lines of file before any is sent, unless bad ones are to be left
+// out, and returns them to be read once more.
+func (s *sending) examine(file *os.File, from int64, messages io.Writer) (iter.Seq2[[]byte, error], error) {
 	mark := make([]byte, len(chain.ByteOrderMark))
 	if n, _ := file.ReadAt(mark, from); string(mark[:n]) == chain.ByteOrderMark {
 		fmt.Fprintln(messages, "the file begins with a byte order mark: it is the file's, and no part of the first event")
 	}
+	lines := func() iter.Seq2[[]byte, error] { return readLines(io.NewSectionReader(file, from, math.MaxInt64-from)) }
+	if s.skipBad {
+		return lines(), nil
+	}
 	bad, number := 0, 0
-	if !s.skipBad {
-		for line, err := range readLines(file) {
-			if err != nil {
-				done()
-				return nil, nil, err
-			}
-			number++
-			problems := bus.Check([][]byte{line}, now())
-			for _, p := range problems[:min(len(problems), max(0, maxListed-bad))] {
-				s.report(messages, number, bus.Reason{Problem: p})
-			}
-			bad += len(problems)
+	for line, err := range lines() {
+		if err != nil {
+			return nil, err
 		}
+		number++
+		problems := bus.Check([][]byte{line}, now())
+		for _, p := range problems[:min(len(problems), max(0, maxListed-bad))] {
+			s.report(messages, number, bus.Reason{Problem: p})
+		}
+		bad += len(problems)
 	}
 	if bad > 0 {
-		done()
-		return nil, nil, badNews("nothing was sent: %d problems in %d lines (say --skip-bad to leave such lines out)", bad, number)
+		return nil, badNews("nothing was sent: %d problems in %d lines (say --skip-bad to leave such lines out)", bad, number)
 	}
-	_, err = file.Seek(from, io.SeekStart)
-	return readLines(file), done, err
+	return lines(), nil
 }
 
 // readableTwice is in where that is a file, else a temporary file of its bytes, and
@@ -182,9 +181,6 @@ func readableTwice(in io.Reader) (file *os.File, from int64, done func(), err er
 		return nil, 0, nil, err
 	}
 	_, err = io.Copy(f, in)
-	if err == nil {
-		_, err = f.Seek(0, io.SeekStart)
-	}
 	if err := errors.Join(err, os.Remove(f.Name())); err != nil {
 		return nil, 0, nil, errors.Join(fmt.Errorf("keep standard input: %w", err), f.Close())
 	}
@@ -209,13 +205,13 @@ func (s *sending) run(ctx context.Context, lines iter.Seq2[[]byte, error], out, 
 	if err != nil {
 		return err
 	}
-	receipts, closeReceipts, _, err := openReceipts(s.receiptsFile, out, progress)
+	receipts, err := openReceipts(s.receiptsFile, out, progress)
 	if err != nil {
 		return err
 	}
 	client, err := bus.Dial(ctx, s.busURL, bus.ClientConfig{Origin: s.origin, VerifierKey: s.verifier})
 	if err != nil {
-		return errors.Join(fmt.Errorf("bus %s: %w", s.busURL, err), closeReceipts())
+		return errors.Join(fmt.Errorf("bus %s: %w", s.busURL, err), receipts.close())
 	}
 	defer client.Close()
 	var writing sync.Mutex
@@ -226,9 +222,7 @@ func (s *sending) run(ctx context.Context, lines iter.Seq2[[]byte, error], out, 
 		Receipt: func(r *chain.Receipt, _ [][]byte) {
 			writing.Lock()
 			defer writing.Unlock()
-			if _, err := fmt.Fprintf(receipts, "%s\n", r.Encode()); err != nil && writeErr == nil {
-				writeErr = fmt.Errorf("write receipt: %w", err)
-			}
+			writeErr = cmp.Or(writeErr, receipts.write(r))
 		},
 		Bad: func(line int, reason bus.Reason) {
 			if line > 0 { // else it is about all of them
@@ -237,7 +231,7 @@ func (s *sending) run(ctx context.Context, lines iter.Seq2[[]byte, error], out, 
 			s.report(progress, line, reason)
 		},
 	})
-	writeErr = errors.Join(writeErr, closeReceipts())
+	writeErr = errors.Join(writeErr, receipts.close())
 	if !s.skipBad || s.lineIn != nil {
 		left = nil // it stopped at the first, or the lines are in no file that civicverify could be shown
 	}
@@ -270,13 +264,6 @@ func (s *sending) report(w io.Writer, line int, reason bus.Reason) {
 		line = s.lineIn(line)
 	}
 	reason.Line = line // of the file: one numbering
-	if s.json {
-		text, err := json.Marshal(reason)
-		if err == nil {
-			fmt.Fprintf(w, "{\"line\":%d,\"reason\":%s}\n", line, text)
-		}
-		return
-	}
 	where := reason.Pointer
 	if where != "" {
 		where = " " + where
@@ -284,37 +271,17 @@ func (s *sending) report(w io.Writer, line int, reason bus.Reason) {
 	if line > 0 { // of the file; else it is about no single one
 		where = fmt.Sprintf("line %d%s: ", line, where)
 	}
-	fmt.Fprintf(w, "%s%s: %s\n", where, reason.Code, reason.Message)
+	said := struct {
+		Line   int        `json:"line"`
+		Reason bus.Reason `json:"reason"`
+	}{line, reason}
+	sayLine(w, s.json, said, where+reason.Code+": "+reason.Message)
 }
 
 func (s *sending) summarise(w io.Writer, o outcome) {
-	if s.json {
-		if text, err := json.Marshal(o); err == nil {
-			fmt.Fprintf(w, "%s\n", text)
-		}
-		return
-	}
-	fmt.Fprintf(w, "%s: %d accepted, %d on the log before, %d in conflict, %d refused\n", o.Agency, o.Accepted, o.Recorded, o.Conflict, o.Refused)
-	if o.Without != "" {
+	sayLine(w, s.json, o, fmt.Sprintf("%s: %d accepted, %d on the log before, %d in conflict, %d refused",
+		o.Agency, o.Accepted, o.Recorded, o.Conflict, o.Refused))
+	if o.Without != "" && !s.json {
 		fmt.Fprintf(w, "left out; to prove the others: civicverify receipt RECEIPTS EVENTS --without %s\n", o.Without)
 	}
-}
-
-// submitOne sends one submission and waits for its receipt.
-func submitOne(ctx context.Context, busURL string, key *keys.Key, origin, agency string, lines [][]byte) (*chain.Receipt, error) {
-	client, err := bus.Dial(ctx, busURL, bus.ClientConfig{Origin: origin})
-	if err != nil {
-		return nil, fmt.Errorf("bus %s: %w", busURL, err)
-	}
-	defer client.Close()
-	sub, err := key.SignSubmission(origin, agency, lines)
-	if err != nil {
-		return nil, err
-	}
-	receipt, err := client.Submit(ctx, sub)
-	var refusal *bus.Refusal
-	if errors.As(err, &refusal) {
-		return nil, badNews("%v", refusal)
-	}
-	return receipt, err
 }

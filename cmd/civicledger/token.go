@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"civicledger/events/ident"
+	"civicledger/ledger/keys"
 )
 
 // kindResident is the kind of token whose ids are checked before use.
@@ -52,7 +53,7 @@ exit code is 1.`,
 	f.StringVar(&path, "key", "", "file of the city key")
 	f.StringVar(&kind, "kind", kindResident, "what the ids are: resident, household, account, …")
 	f.Uint32Var(&epoch, "new-epoch", 0, "create the file with a new key of this epoch")
-	must(cmd.MarkFlagRequired("key"))
+	require(cmd, "key")
 	return cmd
 }
 
@@ -63,13 +64,8 @@ func createCityKey(path string, epoch uint32) error {
 	if err != nil {
 		return fmt.Errorf("token: %w", err)
 	}
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
+	if err := keys.WriteNew(path, []byte(key.Text())); err != nil {
 		return fmt.Errorf("token: create the city key: %w", err)
-	}
-	_, err = file.WriteString(key.Text())
-	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return fmt.Errorf("token: write the city key: %w", err)
 	}
 	return nil
 }

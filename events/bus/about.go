@@ -41,31 +41,30 @@ func (a About) say(ctx context.Context, c *Conn) error {
 }
 
 // readAbout returns what the ledger said last.
-func readAbout(ctx context.Context, c *Conn) (About, error) {
-	var a About
+func readAbout(ctx context.Context, c *Conn) (a About, err error) {
 	stream, err := c.js.Stream(ctx, aboutStream)
-	if err != nil {
-		return a, fmt.Errorf("ask the bus for its ledger: %w", err)
+	var msg *jetstream.RawStreamMsg
+	if err == nil {
+		msg, err = stream.GetLastMsgForSubject(ctx, AboutSubject)
 	}
-	msg, err := stream.GetLastMsgForSubject(ctx, AboutSubject)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return a, errors.New("ask the bus for its ledger: no ledger has been on it yet")
+		err = errors.New("no ledger has been on it yet")
+	}
+	if err == nil {
+		a, err = parseAbout(msg.Data)
 	}
 	if err != nil {
-		return a, fmt.Errorf("ask the bus for its ledger: %w", err)
-	}
-	return parseAbout(msg.Data)
-}
-
-func parseAbout(body []byte) (a About, err error) {
-	if err := json.Unmarshal(body, &a); err != nil {
-		return a, fmt.Errorf("ask the bus for its ledger: %w", err)
-	}
-	if a.Format != AboutFormat {
-		return a, fmt.Errorf("ask the bus for its ledger: format %q is not %q", a.Format, AboutFormat)
-	}
-	if _, err := suite.Lookup(a.Suite); err != nil {
 		return a, fmt.Errorf("ask the bus for its ledger: %w", err)
 	}
 	return a, nil
+}
+
+func parseAbout(body []byte) (a About, err error) {
+	if err = json.Unmarshal(body, &a); err == nil && a.Format != AboutFormat {
+		err = fmt.Errorf("format %q is not %q", a.Format, AboutFormat)
+	}
+	if err == nil {
+		_, err = suite.Lookup(a.Suite)
+	}
+	return a, err
 }

@@ -401,12 +401,8 @@ func (c *Client) finishLocked(p *Pending, receipt *chain.Receipt, err error) {
 		return
 	}
 	delete(c.pending, p.digest)
-	for i, other := range c.sequence {
-		if other == p {
-			c.sequence = append(c.sequence[:i:i], c.sequence[i+1:]...)
-			break
-		}
-	}
+	// A copy: who calls may be going through the one before.
+	c.sequence = slices.DeleteFunc(slices.Clone(c.sequence), func(other *Pending) bool { return other == p })
 	p.receipt, p.err = receipt, err
 	close(p.done)
 	<-c.window

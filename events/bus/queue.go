@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -86,13 +87,7 @@ func (q *queue) accept(l *letter) (settleAgain *letter) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	i, held := slices.BinarySearchFunc(q.letters, l.seq, func(h *letter, seq uint64) int {
-		switch {
-		case h.seq < seq:
-			return -1
-		case h.seq > seq:
-			return 1
-		}
-		return 0
+		return cmp.Compare(h.seq, seq)
 	})
 	if held {
 		h := q.letters[i]

@@ -121,12 +121,7 @@ func ParseRefusal(body []byte) (*Refusal, error) {
 // IsRecorded reports whether the refusal says that the 1-based line is on the
 // log already, with the same bytes.
 func (r *Refusal) IsRecorded(line int) bool {
-	for _, part := range r.Recorded {
-		if line >= part[0] && line <= part[1] {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(r.Recorded, func(part LineRange) bool { return part[0] <= line && line <= part[1] })
 }
 
 // refusedByLedger is what the ledger's refusals can do; bus does not import

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -120,6 +122,7 @@ func (s *Subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 	s.mu.Unlock()
 	if err := sub.takeOver(ctx); err != nil {
 		s.drop(sub)
+		close(sub.done) // it never started
 		return nil, fmt.Errorf("subscribe to %s: %w", topic, err)
 	}
 	sub.start(func() { s.drop(sub) })
@@ -139,10 +142,7 @@ func (s *Subscriber) drop(sub *subscription) {
 func (s *Subscriber) Close() error {
 	s.mu.Lock()
 	s.closed = true
-	subs := make([]*subscription, 0, len(s.subs))
-	for sub := range s.subs {
-		subs = append(subs, sub)
-	}
+	subs := slices.Collect(maps.Keys(s.subs))
 	s.mu.Unlock()
 	for _, sub := range subs {
 		sub.cancel()

@@ -83,29 +83,18 @@ func (s *subscription) takeOver(ctx context.Context) error {
 	for {
 		stream, err := s.conn.js.Stream(ctx, s.stream)
 		if err != nil {
-			s.cancelled()
 			return err
 		}
 		names := stream.ConsumerNames(ctx)
 		for name := range names.Name() {
 			if err := stream.DeleteConsumer(ctx, name); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
-				s.cancelled()
 				return err
 			}
 		}
 		if err := s.open(ctx); !errors.Is(err, ErrReplaced) {
-			if err != nil {
-				s.cancelled()
-			}
 			return err
 		}
 	}
-}
-
-// cancelled ends a subscription that never started.
-func (s *subscription) cancelled() {
-	s.cancel()
-	close(s.done)
 }
 
 // open makes a cursor at the first message of the queue. The broker allows one
@@ -135,6 +124,12 @@ func (s *subscription) open(ctx context.Context) error {
 	s.consumer, s.reading = consumer, reading
 	s.mu.Unlock()
 	return nil
+}
+
+func (s *subscription) cursor() (jetstream.Consumer, jetstream.MessagesContext) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.consumer, s.reading
 }
 
 // removedMeanwhile says whether a cursor was made and removed before the broker
@@ -170,9 +165,7 @@ func (s *subscription) read() {
 // readCursor takes in what the cursor delivers until it fails, misses a
 // delivery or is stopped.
 func (s *subscription) readCursor() error {
-	s.mu.Lock()
-	reading := s.reading
-	s.mu.Unlock()
+	_, reading := s.cursor()
 	defer reading.Stop()
 	for delivered := uint64(1); ; delivered++ {
 		if err := s.queue.room(s.ctx); err != nil {
@@ -190,7 +183,7 @@ func (s *subscription) readCursor() error {
 			return fmt.Errorf("delivery %d missed, got %d", delivered, meta.Sequence.Consumer)
 		}
 		if again := s.queue.accept(newLetter(msg, meta.Sequence.Stream)); again != nil {
-			s.confirm(again)
+			s.work.Go(func() { s.confirm(again) })
 		}
 	}
 }
@@ -221,9 +214,7 @@ func (s *subscription) reopen() error {
 	}
 	ctx, cancel := s.conn.attempt(s.ctx)
 	defer cancel()
-	s.mu.Lock()
-	old := s.consumer
-	s.mu.Unlock()
+	old, _ := s.cursor()
 	stream, err := s.conn.js.Stream(ctx, s.stream)
 	if err != nil {
 		return err
@@ -245,9 +236,7 @@ func (s *subscription) reopen() error {
 
 // stopReading makes readCursor return, so that the cursor is opened anew.
 func (s *subscription) stopReading() {
-	s.mu.Lock()
-	reading := s.reading
-	s.mu.Unlock()
+	_, reading := s.cursor()
 	reading.Stop()
 }
 
@@ -315,19 +304,14 @@ func (s *subscription) await(l *letter, m *message.Message) {
 		}
 	}
 	if s.queue.settle(l, m) {
-		s.confirmNow(l)
+		s.confirm(l)
 	}
 }
 
-// confirm tells the broker again about a letter that is acknowledged.
-func (s *subscription) confirm(l *letter) {
-	s.work.Go(func() { s.confirmNow(l) })
-}
-
-// confirmNow tells the broker that a letter is done and waits until it has
+// confirm tells the broker that a letter is done and waits until it has
 // said so too. If it does not, the letter stays held, as done, until a new
 // cursor shows whether the broker knows.
-func (s *subscription) confirmNow(l *letter) {
+func (s *subscription) confirm(l *letter) {
 	ctx, cancel := s.conn.attempt(context.WithoutCancel(s.ctx))
 	defer cancel()
 	stop := context.AfterFunc(s.ctx, func() { time.AfterFunc(endWait, cancel) })
@@ -344,14 +328,12 @@ func (s *subscription) confirmNow(l *letter) {
 func (s *subscription) release() {
 	ctx, cancel := s.conn.attempt(context.WithoutCancel(s.ctx))
 	defer cancel()
-	s.mu.Lock()
-	name := s.consumer.CachedInfo().Name
-	s.mu.Unlock()
-	s.stopReading()
+	consumer, reading := s.cursor()
+	reading.Stop()
 	if !s.conn.Connected() {
 		return
 	}
-	if err := s.conn.js.DeleteConsumer(ctx, s.stream, name); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
+	if err := s.conn.js.DeleteConsumer(ctx, s.stream, consumer.CachedInfo().Name); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
 		s.log.Debug("bus: cursor not removed", "error", err)
 	}
 }

@@ -32,13 +32,13 @@ func (o *Options) progress(done, total uint64) {
 
 // Copied says what Copy did.
 type Copied struct {
-	Before   uint64 // entries that the copy's checkpoint signed
-	Size     uint64 // and signs now
-	Entries  uint64 // copied
-	Bytes    int64  // written and read back
-	Unproven int64  // bytes above the copy's checkpoint, of a copy that was cut off: written again
-	Behind   uint64 // entries by which the ledger's stored checkpoint lags behind the copy's; 0 but after a power cut
-	Note     string // the copy's checkpoint, signed
+	Before   uint64 `json:"before"`     // entries that the copy's checkpoint signed
+	Size     uint64 `json:"size"`       // and signs now
+	Entries  uint64 `json:"entries"`    // copied
+	Bytes    int64  `json:"bytes"`      // written and read back
+	Unproven int64  `json:"unproven"`   // bytes above the copy's checkpoint, of a copy that was cut off: written again
+	Behind   uint64 `json:"behind"`     // entries by which the ledger's stored checkpoint lags behind the copy's; 0 but after a power cut
+	Note     string `json:"checkpoint"` // the copy's, signed
 }
 
 // Copy brings the copy of a ledger's data directory from, in directory to, up

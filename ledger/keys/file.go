@@ -47,12 +47,12 @@ func readPrivate(path string) ([]byte, error) {
 	return data, nil
 }
 
-// writeNew makes a file that is its owner's alone and did not exist.
+// WriteNew makes a file that is its owner's alone and did not exist.
 //
 // If we stop before Link, path does not exist and a file .key-* (mode 0600,
 // never used by anyone) may stay beside it. If we stop after, path is whole:
 // its bytes were synced first. Link, unlike rename, fails when path exists.
-func writeNew(path string, data []byte) (err error) {
+func WriteNew(path string, data []byte) (err error) {
 	if _, err := os.Lstat(path); err == nil {
 		return fmt.Errorf("%s: %w: a key is never written over", path, fs.ErrExist)
 	}

@@ -101,7 +101,7 @@ func Create(path string, s *suite.Suite) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := writeNew(path, k.encode()); err != nil {
+	if err := WriteNew(path, k.encode()); err != nil {
 		return nil, fmt.Errorf("create key file: %w", err)
 	}
 	return k, nil

@@ -40,7 +40,7 @@ func CreateLog(path, origin string) (*Log, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create log key: %w", err)
 	}
-	if err := writeNew(path, line); err != nil {
+	if err := WriteNew(path, line); err != nil {
 		return nil, fmt.Errorf("create log key file: %w", err)
 	}
 	return l, nil

@@ -49,15 +49,15 @@ type Entries interface {
 
 // Exported says what an Export did.
 type Exported struct {
-	Size   uint64 // entries of the checkpoint that is there now
-	Before uint64 // entries of the one that was there; 0 if there was none
-	Files  int    // written now, the checkpoint not counted
-	Bytes  int64  // in them
-	Kept   int    // files that were looked at and are right
-	Gone   int    // partial tiles removed because their full ones are there
+	Size   uint64 `json:"entries"`        // of the checkpoint that is there now
+	Before uint64 `json:"before"`         // entries of the one that was there; 0 if there was none
+	Files  int    `json:"files_written"`  // now, the checkpoint not counted
+	Bytes  int64  `json:"bytes_written"`  // in them
+	Kept   int    `json:"files_compared"` // that were looked at and are right
+	Gone   int    `json:"files_removed"`  // partial tiles whose full ones are there
 	// Replaced are the paths of files below the old checkpoint that were there
 	// and had another size or content: somebody changed them.
-	Replaced []string
+	Replaced []string `json:"files_replaced"`
 }
 
 // RefusedError says that the directory holds what the log does not extend.

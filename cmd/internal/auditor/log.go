@@ -152,7 +152,7 @@ func Words(r *verdict.Report) string {
 	writeDefects(&b, r)
 	writeEvidence(&b, r)
 	for _, s := range r.Stands {
-		fmt.Fprintf(&b, "  stands      %s: %s\n", entries(s.First, s.Last), map[string]string{
+		fmt.Fprintf(&b, "  stands      %s: %s\n", Entries(s.First, s.Last), map[string]string{
 			verdict.ByTree:   "exactly as the checkpoint signs them",
 			verdict.ByLinks:  "linked to the genesis entry without a gap; not proven by the checkpoint",
 			verdict.ByChecks: "sound, not signed: every check holds, and they lie above the checkpoint",
@@ -166,7 +166,7 @@ func writeDefects(b *strings.Builder, r *verdict.Report) {
 		fmt.Fprintf(b, "  defects     %d\n", r.DefectCount)
 	}
 	for _, d := range r.Defects {
-		fmt.Fprintf(b, "    %-14s %s: %s", d.Kind, entries(d.First, d.Last), d.Message)
+		fmt.Fprintf(b, "    %-14s %s: %s", d.Kind, Entries(d.First, d.Last), d.Message)
 		if d.File != "" {
 			fmt.Fprintf(b, " (%s at byte %d)", d.File, d.Offset)
 		}
@@ -177,7 +177,8 @@ func writeDefects(b *strings.Builder, r *verdict.Report) {
 	}
 }
 
-func entries(first, last uint64) string {
+// Entries names a run of them.
+func Entries(first, last uint64) string {
 	if first == last {
 		return fmt.Sprintf("entry %d", first)
 	}

@@ -50,11 +50,14 @@ func proofCommand(_ context.Context, c *cli) int {
 	if err != nil {
 		return c.fail(err)
 	}
-	code = 0
-	if r.Verdict != offline.Proven {
-		code = 1
+	return c.show(r, asJSON, proofWords(r), provenCode(r.Verdict))
+}
+
+func provenCode(verdict string) int {
+	if verdict == offline.Proven {
+		return 0
 	}
-	return c.show(r, asJSON, proofWords(r), code)
+	return 1
 }
 
 // proof checks the files.

@@ -59,11 +59,7 @@ func receiptCommand(_ context.Context, c *cli) int {
 	if err != nil {
 		return c.fail(err)
 	}
-	code = 0
-	if r.Verdict != offline.Proven {
-		code = 1
-	}
-	return c.show(r, q.json, receiptWords(r, q.verbose), code)
+	return c.show(r, q.json, receiptWords(r, q.verbose), provenCode(r.Verdict))
 }
 
 func (q *receiptRequest) check(receiptsFile, eventsFile string, stderr io.Writer) (*offline.ReceiptReport, error) {
@@ -169,7 +165,7 @@ func receiptWords(r *offline.ReceiptReport, verbose bool) string {
 func writeReceipt(b *strings.Builder, s *offline.ReceiptSeen) {
 	fmt.Fprintf(b, "  receipt %-3d ", s.Receipt)
 	if s.Agency != "" {
-		fmt.Fprintf(b, "%s: %s, recorded %s", s.Agency, entries(s.First, s.Last), s.Recorded)
+		fmt.Fprintf(b, "%s: %s, recorded %s", s.Agency, Entries(s.First, s.Last), s.Recorded)
 	}
 	for i, l := range s.Lines {
 		fmt.Fprintf(b, "%s%s", map[bool]string{true: ", ", false: " and "}[i == 0], lineWords(l))

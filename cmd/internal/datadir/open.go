@@ -96,22 +96,6 @@ func (d Dir) Operator() (*keys.Key, *keys.Log, error) {
 	return operator, logKey, err
 }
 
-// Verifier reads the public key of the ledger's checkpoints.
-func (d Dir) Verifier() (note.Verifier, error) {
-	if ok, err := d.Exists(); err != nil || !ok {
-		return nil, errors.Join(err, fmt.Errorf("%s holds no ledger: %s is missing", d, d.VerifierKey()))
-	}
-	text, err := os.ReadFile(d.VerifierKey())
-	if err != nil {
-		return nil, err
-	}
-	verifier, err := note.NewVerifier(strings.TrimSpace(string(text)))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", d.VerifierKey(), err)
-	}
-	return verifier, nil
-}
-
 // DamageCure is said wherever damage ends something.
 const DamageCure = "civicledger verify names all of it; civicledger repair puts it back from a backup; civicledger serve --read-only answers from what stands"
 
@@ -145,14 +129,22 @@ func (d Dir) bookOptions(o Options, verifier string, idx *opened) (book.Options,
 	return b, nil
 }
 
-// ReadBook opens the book alone, to be read.
-func (d Dir) ReadBook(log *slog.Logger) (*book.Book, error) {
-	o := Options{ReadOnly: true, Log: log}
-	_, verifier, err := d.LogKeys(true)
-	if err != nil {
-		return nil, err
+// ReadBook opens the book alone, to be read, and gives the key of its checkpoints.
+func (d Dir) ReadBook(log *slog.Logger) (*book.Book, note.Verifier, error) {
+	if ok, err := d.Exists(); err != nil || !ok {
+		return nil, nil, errors.Join(err, fmt.Errorf("%s holds no ledger: %s is missing", d, d.VerifierKey()))
 	}
-	return d.openBook(o, verifier, &opened{dir: d, options: o})
+	_, key, err := d.LogKeys(true)
+	if err != nil {
+		return nil, nil, err
+	}
+	verifier, err := note.NewVerifier(key)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", d.VerifierKey(), err)
+	}
+	o := Options{ReadOnly: true, Log: log}
+	store, err := d.openBook(o, key, &opened{dir: d, options: o})
+	return store, verifier, err
 }
 
 // openBook opens the book, and says what a crash left behind.
