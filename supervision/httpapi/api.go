@@ -228,17 +228,16 @@ func plain(w http.ResponseWriter, status int, text string) {
 // question is the input of a route that may be told to wait.
 type question interface{ wants() uint64 }
 
-// answer is the output of every route.
-type answer[T any] struct {
-	Body *T
-}
+// answer is the output of a route that answers in JSON: about one thing, or with
+// a page of a list.
+type (
+	answer[T any] struct{ Body *T }
+	one[T any]    = supervision.Answer[T]
+	page[T any]   = supervision.Page[T]
+)
 
-// ask adds a route: path, id and one sentence, and who answers. The pointer to
-// the input is what huma fills from path and query.
-func ask[I any, P interface {
-	*I
-	question
-}, T any](s *server, tag, path, id, sentence string, reply func(context.Context, P) (*T, error)) {
+// operation is a route: path, id and one sentence.
+func operation(tag, path, id, sentence string) huma.Operation {
 	op := huma.Operation{
 		OperationID: id, Method: http.MethodGet, Path: path, Summary: sentence, Tags: []string{tag},
 		Errors: []int{http.StatusUnprocessableEntity, http.StatusServiceUnavailable, http.StatusGatewayTimeout},
@@ -246,17 +245,37 @@ func ask[I any, P interface {
 	if strings.Contains(path, "{") {
 		op.Errors = append(op.Errors, http.StatusNotFound)
 	}
-	huma.Register(s.api, op, func(ctx context.Context, in *I) (*answer[T], error) {
+	return op
+}
+
+// add adds a route and who answers. The pointer to the input is what huma fills
+// from path and query.
+func add[I any, P interface {
+	*I
+	question
+}, O any](s *server, op huma.Operation, reply func(P) (*O, error)) {
+	huma.Register(s.api, op, func(ctx context.Context, in *I) (*O, error) {
 		if index := P(in).wants(); index > 0 {
 			if err := s.desk.Await(ctx, index, s.wait); err != nil {
-				return nil, s.problem(ctx, path, err)
+				return nil, s.problem(ctx, op.Path, err)
 			}
 		}
-		body, err := reply(ctx, P(in))
+		out, err := reply(P(in))
 		if err != nil {
-			return nil, s.problem(ctx, path, err)
+			return nil, s.problem(ctx, op.Path, err)
 		}
-		return &answer[T]{Body: body}, nil
+		return out, nil
+	})
+}
+
+// ask adds a route that answers in JSON.
+func ask[I any, P interface {
+	*I
+	question
+}, T any](s *server, tag, path, id, sentence string, reply func(P) (*T, error)) {
+	add(s, operation(tag, path, id, sentence), func(in P) (*answer[T], error) {
+		body, err := reply(in)
+		return &answer[T]{body}, err
 	})
 }
 
