@@ -338,7 +338,7 @@ func (l *Ledger) admitRepeated(p *pending, places []place) error {
 	if err != nil {
 		return fmt.Errorf("compare with what is on the log: %w", err)
 	}
-	r, err := l.repeatedReceipt(l.current.Load(), first, p)
+	r, err := l.receiptAt(first, p.digest)
 	if errors.Is(err, ErrDamaged) {
 		return err
 	}

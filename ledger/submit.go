@@ -145,39 +145,6 @@ func (l *Ledger) judgeRepeated(p *pending, places []place) (uint64, error) {
 	return 0, &Refused{Problems: problems}
 }
 
-// repeatedReceipt makes the receipt of a submission that is on the log since
-// an earlier commit.
-func (l *Ledger) repeatedReceipt(v *view, first uint64, p *pending) (*chain.Receipt, error) {
-	stored := reader{l: l}
-	h, _, err := stored.entry(first)
-	if err != nil {
-		return nil, err
-	}
-	signed, err := v.signed()
-	if err != nil {
-		return nil, err
-	}
-	last := first + uint64(len(p.sub.Lines)) - 1
-	path, err := chain.InclusionPath(l.suite, last, v.tree.Size(), chain.NodeOfTiles(l.suite, v.readTile(l)))
-	if err := l.leads(&signed, last, stored.entries[last-stored.first], path, err); err != nil {
-		return nil, err
-	}
-	r := l.newReceipt(v, p, first, h.Prev, h.Recorded)
-	r.Signature = h.Signature
-	r.Proof = path
-	return r, nil
-}
-
-func (l *Ledger) newReceipt(v *view, p *pending, first uint64, prev chain.Hash, recorded int64) *chain.Receipt {
-	sub := p.sub
-	return &chain.Receipt{
-		Origin: l.origin, Suite: l.suite.Name(), Submission: p.digest,
-		Agency: sub.Agency, KeyID: sub.KeyID, Signature: sub.Signature,
-		First: first, Count: len(sub.Lines), Recorded: recorded, Prev: prev,
-		Checkpoint: string(v.checkpoint),
-	}
-}
-
 // reader reads durable entries, signed or not. It keeps the commit it read
 // last: what was submitted together stands together.
 type reader struct {

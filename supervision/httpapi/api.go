@@ -55,15 +55,9 @@ type server struct {
 // New returns a handler for /v1/…, /openapi.json, /healthz and /readyz, which
 // answers every other path with a problem. It may be called at once by many.
 func New(cfg Config) http.Handler {
-	s := &server{desk: cfg.Desk, wait: cfg.Wait, log: cfg.Log, mux: http.NewServeMux(), version: cfg.Version}
-	if s.wait == 0 {
-		s.wait = defaultWait
-	}
-	if s.log == nil {
-		s.log = slog.New(slog.DiscardHandler)
-	}
-	if s.version == "" {
-		s.version = "unknown"
+	s := &server{
+		desk: cfg.Desk, wait: cmp.Or(cfg.Wait, defaultWait), log: cmp.Or(cfg.Log, slog.New(slog.DiscardHandler)),
+		mux: http.NewServeMux(), version: cmp.Or(cfg.Version, "unknown"),
 	}
 	s.api = humago.New(s.mux, s.humaConfig())
 	for _, routes := range []func(){
