@@ -257,8 +257,12 @@ func (l *Ledger) followIndex() {
 var tokenMark = []byte(`"st1.`)
 
 // subjects appends the subject tokens of an entry or a line: JSON strings that
-// begin with st1. anywhere in it, each once.
-func subjects(named []Naming, text []byte, index uint64) []Naming {
+// begin with st1. anywhere in it, each once; and SystemSubject if the operator said
+// it.
+func subjects(named []Naming, text []byte, index uint64, operators bool) []Naming {
+	if operators {
+		named = append(named, Naming{SystemSubject, index})
+	}
 	first := len(named)
 	for rest := text; ; {
 		at := bytes.Index(rest, tokenMark)
@@ -279,16 +283,11 @@ func subjects(named []Naming, text []byte, index uint64) []Naming {
 	}
 }
 
-// subjectsOf returns what the entries of a commit name, and the operator's
-// entries under SystemSubject.
+// subjectsOf returns what the entries of a commit name.
 func subjectsOf(c *Commit) []Naming {
 	var named []Naming
 	for i, entry := range c.Entries {
-		index := c.Prev.Size + uint64(i)
-		if isOperators(entry) {
-			named = append(named, Naming{SystemSubject, index})
-		}
-		named = subjects(named, entry, index)
+		named = subjects(named, entry, c.Prev.Size+uint64(i), isOperators(entry))
 	}
 	return named
 }
@@ -297,10 +296,7 @@ func subjectsOf(c *Commit) []Naming {
 func subjectsIn(sub *chain.Submission) []Naming {
 	var named []Naming
 	for i, line := range sub.Lines {
-		if sub.Agency == chain.Operator {
-			named = append(named, Naming{SystemSubject, uint64(i)})
-		}
-		named = subjects(named, line, uint64(i))
+		named = subjects(named, line, uint64(i), sub.Agency == chain.Operator)
 	}
 	return named
 }

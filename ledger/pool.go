@@ -47,8 +47,7 @@ func (p *pending) settle(r *chain.Receipt, err error) {
 
 func (p *pending) settlePlaced(at placed) {
 	p.placed = &at
-	p.stats.settled(p, nil)
-	close(p.done)
+	p.settle(nil, nil)
 }
 
 func (p *pending) wait(ctx context.Context) (*chain.Receipt, error) {

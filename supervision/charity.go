@@ -123,9 +123,7 @@ func (d *Desk) Donations(who, currency string, turn Turn) (*Page[Donations], err
 			return &Page[Donations]{AsOf: d.asOf(v), Items: []Donations{say(row)}}, nil
 		}
 	}
-	rows, err := charity.From(v).Organisations(
-		charity.OrganisationFilter{Name: who, Currency: currency},
-		projections.Page{After: turn.After, Limit: turn.limit()})
+	rows, err := charity.From(v).Organisations(charity.OrganisationFilter{Name: who, Currency: currency}, turn.page())
 	return pageOf(d.asOf(v), rows, err, say)
 }
 
@@ -205,7 +203,7 @@ func ofCharity[R, T any](d *Desk, key string, turn Turn, say func(*R) T, list fu
 	if err != nil {
 		return nil, err
 	}
-	rows, err := list(charity.From(v), row.Organisation, projections.Page{After: turn.After, Limit: turn.limit()})
+	rows, err := list(charity.From(v), row.Organisation, turn.page())
 	return pageOf(d.asOf(v), rows, err, say)
 }
 

@@ -249,6 +249,6 @@ func ofFund[R, T any](d *Desk, name string, turn Turn, say func(*R) T, list func
 	if _, err := d.fund(v, name); err != nil {
 		return nil, err
 	}
-	rows, err := list(v, projections.Page{After: turn.After, Limit: turn.limit()})
+	rows, err := list(v, turn.page())
 	return pageOf(d.asOf(v), rows, err, say)
 }

@@ -143,9 +143,8 @@ type FigureQuestion struct {
 // WelfareFund lists what was announced about the public welfare fund.
 func (d *Desk) WelfareFund(q FigureQuestion) (*Page[Figure], error) {
 	v := d.tables.View()
-	rows, err := lottery.From(v).Figures(
-		lottery.FigureFilter{Kind: q.Kind, Scope: q.Scope, Year: q.Year, Item: q.Item, Differs: q.Differs},
-		projections.Page{After: q.After, Limit: q.limit()})
+	filter := lottery.FigureFilter{Kind: q.Kind, Scope: q.Scope, Year: q.Year, Item: q.Item, Differs: q.Differs}
+	rows, err := lottery.From(v).Figures(filter, q.page())
 	return pageOf(d.asOf(v), rows, err, figure)
 }
 

@@ -188,32 +188,25 @@ func (s *server) refuse(w http.ResponseWriter, p *Problem) {
 // stopped by itself, with the reason, which names damaged entries. Answers are
 // given all the same.
 func (s *server) healthz(w http.ResponseWriter, _ *http.Request) {
-	if err := s.desk.Health(); err != nil {
-		plain(w, http.StatusServiceUnavailable, err.Error())
-		return
-	}
-	plain(w, http.StatusOK, noted("ok", s.desk.Restricted()))
+	say(w, "ok", s.desk.Restricted(), s.desk.Health())
 }
 
 // readyz says whether answers rest on what was on the log at the start, or on
 // as much of it as can be read.
 func (s *server) readyz(w http.ResponseWriter, _ *http.Request) {
 	note, err := s.desk.Ready()
-	if err != nil {
-		plain(w, http.StatusServiceUnavailable, err.Error())
-		return
-	}
-	plain(w, http.StatusOK, noted("ready", note))
+	say(w, "ready", note, err)
 }
 
-func noted(word, note string) string {
-	if note == "" {
-		return word
+// say answers a probe: with a word and what restricts it, or why not.
+func say(w http.ResponseWriter, word, note string, err error) {
+	status, text := http.StatusOK, word
+	switch {
+	case err != nil:
+		status, text = http.StatusServiceUnavailable, err.Error()
+	case note != "":
+		text += "; " + note
 	}
-	return word + "; " + note
-}
-
-func plain(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
 	fmt.Fprintln(w, text)

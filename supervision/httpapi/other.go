@@ -12,8 +12,6 @@ type anomaliesInput struct {
 	Order   string `query:"order" enum:"newest,oldest" default:"newest" doc:"Newest entry first, or oldest."`
 }
 
-type agenciesInput struct{ Turning }
-
 type agencyInput struct {
 	Moment
 	Agency string `path:"agency" maxLength:"63"`
@@ -21,7 +19,7 @@ type agencyInput struct {
 
 func (s *server) otherRoutes() {
 	list(s, "ledger", "/v1/agencies", "list-agencies", "Who may say what, with which keys, and how much was said",
-		func(in *agenciesInput) (*page[supervision.Agency], error) { return s.desk.Agencies(in.turn()) })
+		func(in *Turning) (*page[supervision.Agency], error) { return s.desk.Agencies(in.turn()) })
 	ask(s, "ledger", "/v1/agencies/{agency}", "get-agency", "One agency",
 		func(in *agencyInput) (*one[supervision.Agency], error) { return s.desk.Agency(in.Agency) })
 	list(s, "anomalies", "/v1/anomalies", "list-anomalies", "What does not fit: leads, never verdicts, with the entry each is about",
