@@ -185,8 +185,8 @@ func (a *audit) try(w *walk, step func() error) bool {
 		err := step()
 		switch {
 		case err == nil:
-			return !a.over()
-		case a.over() || errors.Is(err, ErrClosed):
+			return !a.l.ending()
+		case a.l.ending() || errors.Is(err, ErrClosed):
 			return false
 		case errors.Is(err, ErrDamaged) || n == auditTries:
 			a.l.condemn(mismatchOf(w.found, w.head.Size, err))
@@ -196,17 +196,6 @@ func (a *audit) try(w *walk, step func() error) bool {
 		if !a.pause(a.retry) {
 			return false
 		}
-	}
-}
-
-func (a *audit) over() bool {
-	select {
-	case <-a.l.stopped:
-		return true
-	case <-a.l.quit:
-		return true
-	default:
-		return false
 	}
 }
 
@@ -250,7 +239,7 @@ func (a *audit) stepNear() error {
 		case a.moved <- struct{}{}:
 		default:
 		}
-		if a.over() {
+		if a.l.ending() {
 			return nil
 		}
 	}
@@ -283,7 +272,7 @@ func (a *audit) stepFar() (size int64, done bool, err error) {
 			return size, false, err
 		}
 		w.move(c.Head, growth.Tree)
-		if size += n; size >= farTranche || a.over() {
+		if size += n; size >= farTranche || a.l.ending() {
 			break
 		}
 	}

@@ -2,8 +2,11 @@ package ledger
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -49,10 +52,7 @@ type tileID struct {
 }
 
 func newLag(pause time.Duration) *lag {
-	if pause == 0 {
-		pause = indexPause
-	}
-	g := &lag{tiles: map[tileID][]chain.Hash{}, pause: pause}
+	g := &lag{tiles: map[tileID][]chain.Hash{}, pause: cmp.Or(pause, indexPause)}
 	g.gathered.index, g.applying.index = map[chain.EventKey]uint64{}, map[chain.EventKey]uint64{}
 	g.changed = sync.NewCond(&g.mu)
 	g.timer = time.AfterFunc(time.Hour, g.isDue)
@@ -228,9 +228,7 @@ func (l *Ledger) find(keys []chain.EventKey) (map[chain.EventKey]uint64, error) 
 	if err != nil {
 		return nil, l.met(0, err)
 	}
-	for key, index := range found {
-		known[key] = index
-	}
+	maps.Copy(known, found)
 	return known, nil
 }
 
@@ -259,8 +257,12 @@ func (l *Ledger) followIndex() {
 var tokenMark = []byte(`"st1.`)
 
 // subjects appends the subject tokens of an entry or a line: JSON strings that
-// begin with st1. anywhere in it, each once.
-func subjects(named []Naming, text []byte, index uint64) []Naming {
+// begin with st1. anywhere in it, each once; and SystemSubject if the operator said
+// it.
+func subjects(named []Naming, text []byte, index uint64, operators bool) []Naming {
+	if operators {
+		named = append(named, Naming{SystemSubject, index})
+	}
 	first := len(named)
 	for rest := text; ; {
 		at := bytes.Index(rest, tokenMark)
@@ -272,32 +274,20 @@ func subjects(named []Naming, text []byte, index uint64) []Naming {
 		if end < 0 {
 			return named
 		}
-		if token := rest[:end]; end <= maxToken && !names(named[first:], token) {
+		token := rest[:end]
+		again := func(n Naming) bool { return n.Subject == string(token) }
+		if end <= maxToken && !slices.ContainsFunc(named[first:], again) {
 			named = append(named, Naming{string(token), index})
 		}
 		rest = rest[end:]
 	}
 }
 
-func names(named []Naming, token []byte) bool {
-	for i := range named {
-		if named[i].Subject == string(token) {
-			return true
-		}
-	}
-	return false
-}
-
-// subjectsOf returns what the entries of a commit name, and the operator's
-// entries under SystemSubject.
+// subjectsOf returns what the entries of a commit name.
 func subjectsOf(c *Commit) []Naming {
 	var named []Naming
 	for i, entry := range c.Entries {
-		index := c.Prev.Size + uint64(i)
-		if isOperators(entry) {
-			named = append(named, Naming{SystemSubject, index})
-		}
-		named = subjects(named, entry, index)
+		named = subjects(named, entry, c.Prev.Size+uint64(i), isOperators(entry))
 	}
 	return named
 }
@@ -306,10 +296,7 @@ func subjectsOf(c *Commit) []Naming {
 func subjectsIn(sub *chain.Submission) []Naming {
 	var named []Naming
 	for i, line := range sub.Lines {
-		if sub.Agency == chain.Operator {
-			named = append(named, Naming{SystemSubject, uint64(i)})
-		}
-		named = subjects(named, line, uint64(i))
+		named = subjects(named, line, uint64(i), sub.Agency == chain.Operator)
 	}
 	return named
 }

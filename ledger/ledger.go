@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,6 +47,13 @@ var processStart = time.Now()
 func machineClock() (time.Time, time.Duration) {
 	now := time.Now()
 	return now, now.Sub(processStart)
+}
+
+func (cfg *Config) clock() Clock {
+	if cfg.Clock == nil {
+		return machineClock
+	}
+	return cfg.Clock
 }
 
 // view is what readers see: the newest signed state. It never changes.
@@ -110,11 +118,7 @@ func Create(cfg Config, genesis *chain.Submission) error {
 	if cfg.Store.Head().Size != 0 {
 		return ErrNotEmpty
 	}
-	clock := cfg.Clock
-	if clock == nil {
-		clock = machineClock
-	}
-	wall, _ := clock()
+	wall, _ := cfg.clock()()
 	recorded := wall.UnixMilli()
 	r, refusal := roster.New().Judge(genesis, nil, roster.At{Recorded: recorded})
 	if refusal != nil {
@@ -163,18 +167,12 @@ func record(cfg Config, sub *chain.Submission, r *roster.Roster, tree *chain.Tre
 func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 	l := &Ledger{
 		store: cfg.Store, index: cfg.Index, signer: cfg.Signer, readOnly: cfg.ReadOnly,
-		clock: cfg.Clock, log: cfg.Log,
-		pool:    newPool(orDefault(cfg.QueueCount, 4096), orDefault(cfg.QueueBytes, 64_000_000)),
+		clock: cfg.clock(), log: cmp.Or(cfg.Log, slog.New(slog.DiscardHandler)),
+		pool:    newPool(cmp.Or(cfg.QueueCount, 4096), cmp.Or(cfg.QueueBytes, 64_000_000)),
 		lag:     newLag(cfg.IndexPause),
 		grown:   make(chan struct{}),
 		seq:     sequencer{stored: make(chan error, 1)},
 		stopped: make(chan struct{}), quit: make(chan struct{}), sequenced: make(chan struct{}),
-	}
-	if l.clock == nil {
-		l.clock = machineClock
-	}
-	if l.log == nil {
-		l.log = slog.New(slog.DiscardHandler)
 	}
 	if err := l.recover(ctx, cfg); err != nil {
 		return nil, fmt.Errorf("open ledger: %w", err)
@@ -203,13 +201,6 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 // a second and must not wait until another goroutine has used up its turn; with
 // two threads on two cores it did, and a fifth to a third of the rate was lost.
 func Threads() int { return max(4, runtime.NumCPU()) }
-
-func orDefault(n, or int) int {
-	if n == 0 {
-		return or
-	}
-	return n
-}
 
 // Origin returns the ledger's origin.
 func (l *Ledger) Origin() string { return l.origin }

@@ -16,10 +16,7 @@ import (
 // only then cut is called, which makes the store one that may be written behind
 // what stands. If we stop in between, the store is as damaged as before.
 func AcceptLoss(ctx context.Context, cfg Config, say func(*roster.Roster) (*chain.Submission, error), cut func() error) error {
-	l := &Ledger{store: cfg.Store, index: forgetful{}, clock: cfg.Clock, log: slog.New(slog.DiscardHandler)}
-	if l.clock == nil {
-		l.clock = machineClock
-	}
+	l := &Ledger{store: cfg.Store, index: forgetful{}, clock: cfg.clock(), log: slog.New(slog.DiscardHandler)}
 	head := cfg.Store.Head()
 	r := &recovery{l: l, checkpoint: chain.Checkpoint{Origin: cfg.Signer.Name()}, until: head.Size, progress: cfg.Progress}
 	if err := r.run(ctx); err != nil {

@@ -47,8 +47,7 @@ func (p *pending) settle(r *chain.Receipt, err error) {
 
 func (p *pending) settlePlaced(at placed) {
 	p.placed = &at
-	p.stats.settled(p, nil)
-	close(p.done)
+	p.settle(nil, nil)
 }
 
 func (p *pending) wait(ctx context.Context) (*chain.Receipt, error) {
@@ -63,7 +62,8 @@ func (p *pending) wait(ctx context.Context) (*chain.Receipt, error) {
 
 func (p *pending) makeReceipt() {
 	if at := p.placed; at != nil {
-		p.receipt = at.ledger.newReceipt(at.view, p, at.first, at.prev, at.recorded)
+		p.receipt = at.ledger.newReceipt(p.sub, p.digest, at.first, at.prev, at.recorded)
+		p.receipt.Checkpoint = string(at.view.checkpoint)
 		p.receipt.Proof, p.err = at.growth.Inclusion(at.first + uint64(len(p.keys)) - 1)
 		p.placed = nil
 	}

@@ -72,7 +72,7 @@ func (l *Ledger) leads(signed *chain.Checkpoint, index uint64, entry []byte, pat
 		return err
 	}
 	m := &Mismatch{Found: byProof, Damage: Damage{First: index, Last: index, Reason: "it does not lead to the root that was signed"}}
-	if own, err := leafOf(l, l.current.Load(), index); err == nil && own == leaf {
+	if own, err := l.current.Load().leaves(l)(index); err == nil && own == leaf {
 		m = &Mismatch{Found: byProof, Index: true, Damage: Damage{Reason: fmt.Sprintf("the hashes beside entry %d do not lead to the root that was signed; without the index directory they are made again", index)}}
 	}
 	return l.condemn(m)

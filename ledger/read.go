@@ -99,11 +99,8 @@ func (l *Ledger) Entry(index uint64) ([]byte, error) {
 // Find returns the index of the event with that key.
 func (l *Ledger) Find(key chain.EventKey) (index uint64, ok bool, err error) {
 	known, err := l.find([]chain.EventKey{key})
-	if err != nil {
-		return 0, false, err
-	}
 	index, ok = known[key]
-	return index, ok && index < l.Head().Size, nil
+	return index, ok && index < l.Head().Size, err
 }
 
 // Timeline returns up to limit indexes of entries that name the subject token
@@ -119,14 +116,11 @@ func (l *Ledger) Timeline(subject string, from uint64, limit int) ([]uint64, err
 	at = append(at, recent...)
 	slices.Sort(at)
 	at = slices.Compact(at)
-	size := l.Head().Size
-	for len(at) > 0 && at[len(at)-1] >= size {
-		at = at[:len(at)-1]
-	}
+	signed, _ := slices.BinarySearch(at, l.Head().Size)
 	if l.unindexed {
-		return at[:min(len(at), limit)], l.Damaged()
+		return at[:min(signed, limit)], l.Damaged()
 	}
-	return at[:min(len(at), limit)], nil
+	return at[:min(signed, limit)], nil
 }
 
 // Tile returns the first width hashes of a tile of the signed tree.
@@ -139,14 +133,11 @@ func (l *Ledger) Tile(level int, n uint64, width int) ([]chain.Hash, error) {
 // that was signed only the index has hashes.
 func (v *view) readTile(l *Ledger) func(level int, n uint64, width int) ([]chain.Hash, error) {
 	return func(level int, n uint64, width int) ([]chain.Hash, error) {
-		if level < 0 || level > 7 || width < 1 || width > chain.TileWidth {
+		if level < 0 || level > 7 || width < 1 || width > chain.TileWidth || n >= 1<<55 ||
+			n*chain.TileWidth+uint64(width) > v.tree.Size()>>(8*level) {
 			return nil, fmt.Errorf("tile %d/%d of width %d: %w", level, n, width, ErrNotThere)
 		}
-		have := v.tree.Size() >> (8 * level)
-		if n >= 1<<55 || n*chain.TileWidth+uint64(width) > have {
-			return nil, fmt.Errorf("tile %d/%d of width %d: %w", level, n, width, ErrNotThere)
-		}
-		if n == have/chain.TileWidth && !v.lost {
+		if n == v.tree.Size()>>(8*level)/chain.TileWidth && !v.lost {
 			return v.tree.Partial(level)[:width], nil
 		}
 		if hashes := l.lag.tile(level, n); hashes != nil && !v.lost {

@@ -29,6 +29,11 @@ func (l *Ledger) receipt(digest chain.Hash) (*chain.Receipt, error) {
 	case !ok:
 		return nil, ErrNotThere
 	}
+	return l.receiptAt(first, digest)
+}
+
+// receiptAt makes the receipt of a submission that begins at first.
+func (l *Ledger) receiptAt(first uint64, digest chain.Hash) (*chain.Receipt, error) {
 	for c, err := range l.Commits(first) {
 		if err != nil {
 			return nil, err
@@ -39,7 +44,7 @@ func (l *Ledger) receipt(digest chain.Hash) (*chain.Receipt, error) {
 	return nil, ErrNotThere
 }
 
-// receiptIn makes the receipt of the submission that begins at first, in c.
+// receiptIn does that for one in c.
 func (l *Ledger) receiptIn(c *Commit, first uint64, digest chain.Hash) (*chain.Receipt, error) {
 	h, _, err := chain.ParseEntry(c.Entries[first-c.Prev.Size])
 	if err != nil {
@@ -65,10 +70,16 @@ func (l *Ledger) receiptIn(c *Commit, first uint64, digest chain.Hash) (*chain.R
 	if sub.Seal(l.suite, first, h.Prev, h.Recorded, keys, func([]byte, chain.Hash) {}) != l.suite.Leaf(last.Entry) {
 		return nil, l.condemn(mismatchOf(byReader, first, errLink))
 	}
+	r := l.newReceipt(sub, digest, first, h.Prev, h.Recorded)
+	r.Proof, r.Checkpoint = last.Proof.Path, last.Proof.Checkpoint
+	return r, nil
+}
+
+// newReceipt makes a receipt without its proof.
+func (l *Ledger) newReceipt(sub *chain.Submission, digest chain.Hash, first uint64, prev chain.Hash, recorded int64) *chain.Receipt {
 	return &chain.Receipt{
 		Origin: l.origin, Suite: l.suite.Name(), Submission: digest,
 		Agency: sub.Agency, KeyID: sub.KeyID, Signature: sub.Signature,
-		First: first, Count: len(keys), Recorded: h.Recorded, Prev: h.Prev,
-		Proof: last.Proof.Path, Checkpoint: last.Proof.Checkpoint,
-	}, nil
+		First: first, Count: len(sub.Lines), Recorded: recorded, Prev: prev,
+	}
 }

@@ -47,15 +47,14 @@ func (l *Ledger) recover(ctx context.Context, cfg Config) error {
 	if l.readOnly {
 		r.until = checkpoint.Size
 		l.lag.close() // it keeps all that the index lacks, without bound
-		if err := r.run(ctx); err != nil {
-			return err
-		}
-		lost := l.seq.tree.Root() != checkpoint.Root
-		l.current.Store(&view{head: l.seq.head, tree: l.seq.tree, roster: l.seq.roster, checkpoint: stored, lost: lost})
-		return nil
 	}
 	if err := r.run(ctx); err != nil {
 		return err
+	}
+	if l.readOnly {
+		lost := l.seq.tree.Root() != checkpoint.Root
+		l.current.Store(&view{head: l.seq.head, tree: l.seq.tree, roster: l.seq.roster, checkpoint: stored, lost: lost})
+		return nil
 	}
 	if err := l.show(); err != nil {
 		return err

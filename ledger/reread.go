@@ -61,7 +61,7 @@ func linked(entry []byte, index uint64, prev chain.Hash) bool {
 // broken tells which of two entries is wrong where the link between them is.
 func (w *walk) broken(l *Ledger, index uint64, leaves []chain.Hash) error {
 	if n := len(leaves); n > 0 {
-		if leaf, err := leafOf(l, l.current.Load(), index-1); err == nil && leaf != leaves[n-1] {
+		if leaf, err := l.current.Load().leaves(l)(index - 1); err == nil && leaf != leaves[n-1] {
 			return w.mismatch(l, index-1, "its hash is not the one that the entry behind it carries")
 		}
 	}
@@ -82,10 +82,8 @@ type Locator interface {
 	Locate(index uint64) (file string, offset int64)
 }
 
-// leafOf returns the hash of an entry by the tree that was signed.
-func leafOf(l *Ledger, v *view, index uint64) (chain.Hash, error) { return v.leaves(l)(index) }
-
-// leaves does that for many; it keeps the tile that it read last.
+// leaves returns the hashes of entries by the tree that was signed; it keeps the
+// tile that it read last.
 func (v *view) leaves(l *Ledger) func(index uint64) (chain.Hash, error) {
 	var tile []chain.Hash
 	var first uint64
@@ -145,9 +143,9 @@ func (w *walk) compare(l *Ledger, v *view) error {
 // differs returns the first entry among the newest whose hash is not that of
 // the signed tree. Those before them are the far walk's.
 func (w *walk) differs(l *Ledger, v *view) uint64 {
-	first := w.head.Size &^ (chain.TileWidth - 1)
+	signed, first := v.leaves(l), w.head.Size&^(chain.TileWidth-1)
 	for i, hash := range w.tree.Partial(0) {
-		if leaf, err := leafOf(l, v, first+uint64(i)); err == nil && leaf != hash {
+		if leaf, err := signed(first + uint64(i)); err == nil && leaf != hash {
 			return first + uint64(i)
 		}
 	}

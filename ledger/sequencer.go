@@ -276,14 +276,14 @@ func (s *sequencer) orphan(ps []*pending) {
 
 // repeats says whether p says something that is on its way already.
 func (s *sequencer) repeats(p *pending) bool {
-	for _, b := range []*batch{s.writing, s.open} {
-		if b == nil || len(b.seen) == 0 {
-			continue
-		}
-		for _, key := range p.keys {
-			if _, ok := b.seen[key]; ok {
-				return true
-			}
+	return (s.writing != nil && hasAny(s.writing.seen, p.keys)) || (s.open != nil && hasAny(s.open.seen, p.keys))
+}
+
+// hasAny says whether m has one of the keys.
+func hasAny[V any](m map[chain.EventKey]V, keys []chain.EventKey) bool {
+	for _, key := range keys {
+		if _, ok := m[key]; ok {
+			return true
 		}
 	}
 	return false
@@ -291,10 +291,8 @@ func (s *sequencer) repeats(p *pending) bool {
 
 // admit adds p to the batch, or settles why not, or says that it must wait.
 func (l *Ledger) admit(b *batch, p *pending, known map[chain.EventKey]uint64) (wait bool, err error) {
-	if len(known) > 0 {
-		if places, repeated := placesOf(p, known); repeated {
-			return false, l.admitRepeated(p, places)
-		}
+	if hasAny(known, p.keys) {
+		return false, l.admitRepeated(p, known)
 	}
 	next, refusal := b.roster.Judge(p.sub, p.envelopes, roster.At{Index: b.commit.Head.Size, Recorded: b.commit.Recorded})
 	if refusal != nil && b.roster != l.seq.roster {
@@ -315,21 +313,10 @@ func (l *Ledger) admit(b *batch, p *pending, known map[chain.EventKey]uint64) (w
 	return false, nil
 }
 
-// placesOf returns where the events of p stand, if any is on the log.
-func placesOf(p *pending, known map[chain.EventKey]uint64) (places []place, repeated bool) {
-	places = make([]place, len(p.keys))
-	for i, key := range p.keys {
-		index, ok := known[key]
-		places[i] = place{index, ok}
-		repeated = repeated || ok
-	}
-	return places, repeated
-}
-
 // admitRepeated answers a submission that is on the log already, or of which
 // something is. What look-ups know is durable and signed.
-func (l *Ledger) admitRepeated(p *pending, places []place) error {
-	first, err := l.judgeRepeated(p, places)
+func (l *Ledger) admitRepeated(p *pending, known map[chain.EventKey]uint64) error {
+	first, err := l.judgeRepeated(p, known)
 	var no *Refused
 	if errors.As(err, &no) {
 		p.settle(nil, no)
@@ -338,7 +325,7 @@ func (l *Ledger) admitRepeated(p *pending, places []place) error {
 	if err != nil {
 		return fmt.Errorf("compare with what is on the log: %w", err)
 	}
-	r, err := l.repeatedReceipt(l.current.Load(), first, p)
+	r, err := l.receiptAt(first, p.digest)
 	if errors.Is(err, ErrDamaged) {
 		return err
 	}

@@ -107,25 +107,19 @@ func repeats(sub *chain.Submission, keys []chain.EventKey) error {
 	return nil
 }
 
-// place is where a submission's events stand on the log already.
-type place struct {
-	index uint64
-	known bool
-}
-
 // judgeRepeated decides about a submission of which some event key is on the
 // log: nil and the index of its first entry if all of it is, at one place and
 // with the same bytes; otherwise a refusal that marks each such line.
-func (l *Ledger) judgeRepeated(p *pending, places []place) (uint64, error) {
-	same := true
+func (l *Ledger) judgeRepeated(p *pending, known map[chain.EventKey]uint64) (uint64, error) {
+	first, same := known[p.keys[0]], true
 	var problems []Problem
 	stored := reader{l: l}
-	for i, at := range places {
-		if !at.known {
+	for i, key := range p.keys {
+		index, ok := known[key]
+		if !ok {
 			same = false
 			continue
 		}
-		index := at.index
 		h, line, err := stored.entry(index)
 		if err != nil {
 			return 0, err
@@ -137,45 +131,12 @@ func (l *Ledger) judgeRepeated(p *pending, places []place) (uint64, error) {
 			same = false
 		}
 		problems = append(problems, mark)
-		same = same && h.Position == i+1 && h.Count == len(places) && h.KeyID == p.sub.KeyID && index == places[0].index+uint64(i)
+		same = same && h.Position == i+1 && h.Count == len(p.keys) && h.KeyID == p.sub.KeyID && index == first+uint64(i)
 	}
 	if same {
-		return places[0].index, nil
+		return first, nil
 	}
 	return 0, &Refused{Problems: problems}
-}
-
-// repeatedReceipt makes the receipt of a submission that is on the log since
-// an earlier commit.
-func (l *Ledger) repeatedReceipt(v *view, first uint64, p *pending) (*chain.Receipt, error) {
-	stored := reader{l: l}
-	h, _, err := stored.entry(first)
-	if err != nil {
-		return nil, err
-	}
-	signed, err := v.signed()
-	if err != nil {
-		return nil, err
-	}
-	last := first + uint64(len(p.sub.Lines)) - 1
-	path, err := chain.InclusionPath(l.suite, last, v.tree.Size(), chain.NodeOfTiles(l.suite, v.readTile(l)))
-	if err := l.leads(&signed, last, stored.entries[last-stored.first], path, err); err != nil {
-		return nil, err
-	}
-	r := l.newReceipt(v, p, first, h.Prev, h.Recorded)
-	r.Signature = h.Signature
-	r.Proof = path
-	return r, nil
-}
-
-func (l *Ledger) newReceipt(v *view, p *pending, first uint64, prev chain.Hash, recorded int64) *chain.Receipt {
-	sub := p.sub
-	return &chain.Receipt{
-		Origin: l.origin, Suite: l.suite.Name(), Submission: p.digest,
-		Agency: sub.Agency, KeyID: sub.KeyID, Signature: sub.Signature,
-		First: first, Count: len(sub.Lines), Recorded: recorded, Prev: prev,
-		Checkpoint: string(v.checkpoint),
-	}
 }
 
 // reader reads durable entries, signed or not. It keeps the commit it read

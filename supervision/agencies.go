@@ -24,7 +24,7 @@ type Agency struct {
 // Agencies lists agencies by name, the operator among them.
 func (d *Desk) Agencies(turn Turn) (*Page[Agency], error) {
 	v := d.tables.View()
-	rows, err := agencies.From(v).Agencies(projections.Page{After: turn.After, Limit: turn.limit()})
+	rows, err := agencies.From(v).Agencies(turn.page())
 	return pageOf(d.asOf(v), rows, err, func(a *agencies.Agency) Agency { return agency(v, a) })
 }
 

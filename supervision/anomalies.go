@@ -59,14 +59,13 @@ func (d *Desk) Anomalies(q AnomalyQuestion) (*Page[Anomaly], error) {
 
 func anomaly(a *projections.Anomaly) Anomaly {
 	out := Anomaly{
-		Index: a.Index, Code: a.Code, Title: titleOf(a.Code), Message: a.Message, Projection: a.Projection,
+		Index: a.Index, Code: a.Code, Title: titled(projections.Titles[a.Code]), Message: a.Message, Projection: a.Projection,
 		Type: a.Type, Agency: a.Agency, Jurisdiction: a.Jurisdiction, Subjects: a.Subjects,
 		Expected: a.Expected, Actual: a.Actual, Currency: a.Currency, Explain: a.Explain, Other: a.Other, Waiting: a.Waiting,
 	}
 	if a.Currency != "" && a.Expected != nil && a.Actual != nil {
 		if difference, err := money.Amount(*a.Actual).Sub(money.Amount(*a.Expected)); err == nil {
-			m := sum(int64(difference), a.Currency)
-			out.Difference = &m
+			out.Difference = new(sum(int64(difference), a.Currency))
 		}
 	}
 	return out
@@ -76,14 +75,11 @@ func anomaly(a *projections.Anomaly) Anomaly {
 func (d *Desk) AnomalyCodes() (*Page[AnomalyCount], error) {
 	v := d.tables.View()
 	counts := v.AnomalyCounts(projections.AnomalyFilter{})
-	page := &Page[AnomalyCount]{AsOf: d.asOf(v), Items: []AnomalyCount{}}
-	for _, code := range slices.Sorted(maps.Keys(projections.Titles)) {
-		page.Items = append(page.Items, AnomalyCount{Code: code, Title: titleOf(code), Count: counts[code]})
-	}
+	codes := slices.Sorted(maps.Keys(projections.Titles))
+	page := &Page[AnomalyCount]{AsOf: d.asOf(v), Items: each(codes, func(code string) AnomalyCount {
+		return AnomalyCount{Code: code, Title: titled(projections.Titles[code]), Count: counts[code]}
+	})}
 	return page, page.AsOf.whole()
 }
 
-func titleOf(code string) Title {
-	t := projections.Titles[code]
-	return Title{ZH: t.ZH, EN: t.EN}
-}
+func titled(t projections.Title) Title { return Title{ZH: t.ZH, EN: t.EN} }

@@ -6,6 +6,7 @@ import (
 
 	"civicledger/events/money"
 	"civicledger/ledger"
+	"civicledger/projections"
 )
 
 // AsOf says what an answer rests on.
@@ -82,6 +83,8 @@ func (t Turn) limit() int {
 	}
 	return min(t.Limit, MaxLimit)
 }
+
+func (t Turn) page() projections.Page { return projections.Page{After: t.After, Limit: t.limit()} }
 
 // Money is a sum in minor units, for machines, and in main units, for people.
 type Money struct {

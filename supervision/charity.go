@@ -20,16 +20,17 @@ type Donations struct {
 
 // DonatedMoney is the sums of one currency.
 type DonatedMoney struct {
+	Flow
+	Channels []Channel `json:"channels" doc:"What was received, by how it came."`
+}
+
+// Flow is what came, what was spent, what of both went back, and what was received
+// and not returned.
+type Flow struct {
 	Received      Money `json:"received"`
 	ReceivedCount int64 `json:"receivedCount"`
 	Spent         Money `json:"spent"`
 	SpentCount    int64 `json:"spentCount"`
-	Back
-	Channels []Channel `json:"channels" doc:"What was received, by how it came."`
-}
-
-// Back is what went back, and what was received and not returned.
-type Back struct {
 	Returned      Money `json:"returned" doc:"Gifts that went back to their givers."`
 	ReturnedCount int64 `json:"returnedCount"`
 	Net           Money `json:"net" doc:"Received less returned."`
@@ -69,12 +70,8 @@ type Campaign struct {
 
 // DonationDay is the money of one day.
 type DonationDay struct {
-	Date          string `json:"date" format:"date"`
-	Received      Money  `json:"received"`
-	ReceivedCount int64  `json:"receivedCount"`
-	Spent         Money  `json:"spent"`
-	SpentCount    int64  `json:"spentCount"`
-	Back
+	Date string `json:"date" format:"date"`
+	Flow
 }
 
 // Donor is an organisation that gave. Goods have no sum.
@@ -126,9 +123,7 @@ func (d *Desk) Donations(who, currency string, turn Turn) (*Page[Donations], err
 			return &Page[Donations]{AsOf: d.asOf(v), Items: []Donations{say(row)}}, nil
 		}
 	}
-	rows, err := charity.From(v).Organisations(
-		charity.OrganisationFilter{Name: who, Currency: currency},
-		projections.Page{After: turn.After, Limit: turn.limit()})
+	rows, err := charity.From(v).Organisations(charity.OrganisationFilter{Name: who, Currency: currency}, turn.page())
 	return pageOf(d.asOf(v), rows, err, say)
 }
 
@@ -208,7 +203,7 @@ func ofCharity[R, T any](d *Desk, key string, turn Turn, say func(*R) T, list fu
 	if err != nil {
 		return nil, err
 	}
-	rows, err := list(charity.From(v), row.Organisation, projections.Page{After: turn.After, Limit: turn.limit()})
+	rows, err := list(charity.From(v), row.Organisation, turn.page())
 	return pageOf(d.asOf(v), rows, err, say)
 }
 
@@ -221,22 +216,19 @@ func donations(v *projections.View, o *charity.Organisation) Donations {
 }
 
 func donatedMoney(t *charity.Totals) []DonatedMoney {
-	sum := sumIn(t.Over)
 	return each(t.Money, func(m *charity.Money) DonatedMoney {
-		return DonatedMoney{
-			Received: sum(m.Received, m.Currency), ReceivedCount: m.ReceivedCount,
-			Spent: sum(m.Spent, m.Currency), SpentCount: m.SpentCount, Back: wentBack(sum, m.Received, m.Back, m.Currency),
-			Channels: each(m.Channels, func(c *charity.Channel) Channel {
-				return Channel{Channel: c.Channel, Amount: sum(c.Amount, m.Currency), Count: c.Count}
-			}),
-		}
+		return DonatedMoney{Flow: flow(m, t.Over), Channels: each(m.Channels, func(c *charity.Channel) Channel {
+			return Channel{Channel: c.Channel, Amount: sumIn(t.Over)(c.Amount, m.Currency), Count: c.Count}
+		})}
 	})
 }
 
-func wentBack(sum func(int64, string) Money, received int64, b charity.Back, currency string) Back {
-	return Back{
-		Returned: sum(b.Returned.Sum, currency), ReturnedCount: b.Returned.Count, Net: sum(received-b.Returned.Sum, currency),
-		Refunded: sum(b.Refunded.Sum, currency), RefundedCount: b.Refunded.Count,
+func flow(m *charity.Money, over int64) Flow {
+	sum, back := sumIn(over), &m.Back
+	return Flow{
+		Received: sum(m.Received, m.Currency), ReceivedCount: m.ReceivedCount, Spent: sum(m.Spent, m.Currency), SpentCount: m.SpentCount,
+		Returned: sum(back.Returned.Sum, m.Currency), ReturnedCount: back.Returned.Count, Net: sum(m.Received-back.Returned.Sum, m.Currency),
+		Refunded: sum(back.Refunded.Sum, m.Currency), RefundedCount: back.Refunded.Count,
 	}
 }
 
@@ -249,18 +241,15 @@ func campaign(c *charity.Campaign) Campaign {
 }
 
 func donationDay(r *charity.Day) DonationDay {
-	sum := sumIn(r.Over)
-	return DonationDay{
-		Date: r.Date, Received: sum(r.Received, r.Currency), ReceivedCount: r.ReceivedCount,
-		Spent: sum(r.Spent, r.Currency), SpentCount: r.SpentCount, Back: wentBack(sum, r.Received, r.Back, r.Currency),
-	}
+	return DonationDay{Date: r.Date, Flow: flow(&charity.Money{
+		Currency: r.Currency, Received: r.Received, ReceivedCount: r.ReceivedCount, Spent: r.Spent, SpentCount: r.SpentCount, Back: r.Back,
+	}, r.Over)}
 }
 
 func donor(r *charity.Donor) Donor {
 	out := Donor{Donor: Party{r.Donor, r.DonorName}, Donations: r.Donations}
 	if r.Currency != "" {
-		amount := sumIn(r.Over)(r.Amount, r.Currency)
-		out.Amount = &amount
+		out.Amount = new(sumIn(r.Over)(r.Amount, r.Currency))
 	}
 	return out
 }

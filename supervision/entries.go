@@ -56,23 +56,22 @@ func readEntry(raw []byte) (Entry, error) {
 func (d *Desk) Entry(index uint64) (*Answer[Entry], error) {
 	asOf := d.asOfLog()
 	if index >= asOf.Size {
-		return nil, &NotFound{What: "entry", Key: strconv.FormatUint(index, 10), Cure: entryCure(asOf.Size)}
+		return nil, noEntry(index, asOf.Size)
 	}
-	for raw, err := range d.entries(index) {
-		if err != nil {
-			return nil, err
-		}
-		e, err := readEntry(raw)
-		return &Answer[Entry]{AsOf: asOf, Item: e}, err
+	raw, err := d.Raw(index)
+	if err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("entry %d: %w", index, ledger.ErrNotThere)
+	e, err := readEntry(raw)
+	return &Answer[Entry]{AsOf: asOf, Item: e}, err
 }
 
-func entryCure(size uint64) string {
-	if size == 0 {
-		return "the log has no entries yet"
+func noEntry(index, size uint64) error {
+	cure := "the log has no entries yet"
+	if size > 0 {
+		cure = fmt.Sprintf("the log has the entries 0 to %d", size-1)
 	}
-	return fmt.Sprintf("the log has the entries 0 to %d", size-1)
+	return &NotFound{What: "entry", Key: strconv.FormatUint(index, 10), Cure: cure}
 }
 
 // Entries returns the entries from an index on, ascending, as soon as they are

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 
 	"civicledger/ledger"
 	"civicledger/ledger/chain"
@@ -15,7 +14,7 @@ import (
 func (d *Desk) Proof(index uint64) ([]byte, error) {
 	p, err := d.log.Prove(index)
 	if errors.Is(err, ledger.ErrNotThere) {
-		return nil, d.noEntry(index)
+		return nil, noEntry(index, d.log.Head().Size)
 	}
 	if err != nil {
 		return nil, err
@@ -42,15 +41,11 @@ func (d *Desk) Receipt(digest string) ([]byte, error) {
 
 // Raw returns the bytes of an entry as they are hashed.
 func (d *Desk) Raw(index uint64) ([]byte, error) {
-	if index >= d.log.Head().Size {
-		return nil, d.noEntry(index)
+	if size := d.log.Head().Size; index >= size {
+		return nil, noEntry(index, size)
 	}
 	for raw, err := range d.entries(index) {
 		return slices.Clone(raw), err
 	}
 	return nil, fmt.Errorf("entry %d: %w", index, ledger.ErrNotThere)
-}
-
-func (d *Desk) noEntry(index uint64) error {
-	return &NotFound{What: "entry", Key: strconv.FormatUint(index, 10), Cure: entryCure(d.log.Head().Size)}
 }

@@ -204,54 +204,51 @@ func (d *Desk) Fund(name string) (*Answer[FundDetail], error) {
 // FundAccounts lists the accounts of a fund, inside ones only if asked, of one
 // holder ("" for all) under any of its keys.
 func (d *Desk) FundAccounts(name, holder string, inside bool, turn Turn) (*Page[Account], error) {
-	f := funds.AccountFilter{Fund: &name, Inside: inside}
-	v := d.tables.View()
-	if _, err := d.fund(v, name); err != nil {
-		return nil, err
-	}
-	if holder != "" {
-		f.Holders = v.Keys(holder)
-	}
-	rows, err := funds.From(v).Accounts(f, projections.Page{After: turn.After, Limit: turn.limit()})
-	return pageOf(d.asOf(v), rows, err, account)
+	return ofFund(d, name, turn, account, func(v *projections.View, p projections.Page) (projections.Rows[funds.Account], error) {
+		f := funds.AccountFilter{Fund: &name, Inside: inside}
+		if holder != "" {
+			f.Holders = v.Keys(holder)
+		}
+		return funds.From(v).Accounts(f, p)
+	})
 }
 
 // FundBudgets lists what holders may spend from a fund, in one year (0: all).
 func (d *Desk) FundBudgets(name string, year int64, turn Turn) (*Page[Budget], error) {
-	return ofFund(d, name, turn, budget, func(r funds.Reader, p projections.Page) (projections.Rows[funds.Budget], error) {
-		return r.Budgets(name, year, p)
+	return ofFund(d, name, turn, budget, func(v *projections.View, p projections.Page) (projections.Rows[funds.Budget], error) {
+		return funds.From(v).Budgets(name, year, p)
 	})
 }
 
 // FundSubsidies lists what was paid from a fund, of one kind ("" for all) and
 // from one month to another, both included ("" for no bound).
 func (d *Desk) FundSubsidies(name, kind, from, to string, turn Turn) (*Page[Subsidy], error) {
-	return ofFund(d, name, turn, subsidy, func(r funds.Reader, p projections.Page) (projections.Rows[funds.Subsidy], error) {
-		return r.Subsidies(funds.SubsidyFilter{Fund: name, Kind: kind, From: from, To: to}, p)
+	return ofFund(d, name, turn, subsidy, func(v *projections.View, p projections.Page) (projections.Rows[funds.Subsidy], error) {
+		return funds.From(v).Subsidies(funds.SubsidyFilter{Fund: name, Kind: kind, From: from, To: to}, p)
 	})
 }
 
 // FundTransfers lists the transfers of a fund in one state ("" for all).
 func (d *Desk) FundTransfers(name, state string, turn Turn) (*Page[Transfer], error) {
-	return ofFund(d, name, turn, transfer, func(r funds.Reader, p projections.Page) (projections.Rows[funds.Transfer], error) {
-		return r.Transfers(name, state, p)
+	return ofFund(d, name, turn, transfer, func(v *projections.View, p projections.Page) (projections.Rows[funds.Transfer], error) {
+		return funds.From(v).Transfers(name, state, p)
 	})
 }
 
 // FundRecoveries lists the orders to pay back to a fund, only those with money
 // outstanding if asked.
 func (d *Desk) FundRecoveries(name string, outstanding bool, turn Turn) (*Page[Recovery], error) {
-	return ofFund(d, name, turn, recovery, func(r funds.Reader, p projections.Page) (projections.Rows[funds.Recovery], error) {
-		return r.Recoveries(name, outstanding, nil, p)
+	return ofFund(d, name, turn, recovery, func(v *projections.View, p projections.Page) (projections.Rows[funds.Recovery], error) {
+		return funds.From(v).Recoveries(name, outstanding, nil, p)
 	})
 }
 
 // ofFund is a page of one of a fund's lists.
-func ofFund[R, T any](d *Desk, name string, turn Turn, say func(*R) T, list func(funds.Reader, projections.Page) (projections.Rows[R], error)) (*Page[T], error) {
+func ofFund[R, T any](d *Desk, name string, turn Turn, say func(*R) T, list func(*projections.View, projections.Page) (projections.Rows[R], error)) (*Page[T], error) {
 	v := d.tables.View()
 	if _, err := d.fund(v, name); err != nil {
 		return nil, err
 	}
-	rows, err := list(funds.From(v), projections.Page{After: turn.After, Limit: turn.limit()})
+	rows, err := list(v, turn.page())
 	return pageOf(d.asOf(v), rows, err, say)
 }

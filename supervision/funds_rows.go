@@ -6,7 +6,7 @@ import (
 )
 
 // each says every row. The answer is never nil: an empty list is one.
-func each[R, T any](rows []*R, say func(*R) T) []T {
+func each[R, T any](rows []R, say func(R) T) []T {
 	out := make([]T, 0, len(rows))
 	for _, row := range rows {
 		out = append(out, say(row))
@@ -31,17 +31,13 @@ func fund(f *funds.Fund) Fund {
 
 func account(a *funds.Account) Account {
 	sum := sumIn(a.Over)
-	out := Account{
+	return Account{
 		Fund: a.Fund, Holder: Party{a.Holder, a.HolderName}, Outside: a.Outside(), Movements: a.Movements,
 		Balance: sum(a.Balance, a.Currency), Credits: sum(a.Credits, a.Currency), Debits: sum(a.Debits, a.Currency),
-		Months: []AccountMonth{},
+		Months: each(a.Months, func(m funds.Month) AccountMonth {
+			return AccountMonth{Month: m.Month, Credits: sum(m.Credits, a.Currency), Debits: sum(m.Debits, a.Currency), Movements: m.Movements}
+		}),
 	}
-	for _, m := range a.Months {
-		out.Months = append(out.Months, AccountMonth{
-			Month: m.Month, Credits: sum(m.Credits, a.Currency), Debits: sum(m.Debits, a.Currency), Movements: m.Movements,
-		})
-	}
-	return out
 }
 
 func budget(b *funds.Budget) Budget {
@@ -79,14 +75,13 @@ func recovery(r *funds.Recovery) Recovery {
 	out := Recovery{
 		Order: r.Order, Received: sum(r.Received, r.Currency), Outstanding: sum(r.Outstanding(), r.Currency),
 		Subject: r.Subject, Kind: r.Kind, Reason: r.Reason, DecidedOn: r.DecidedOn, Due: r.Due,
-		Jurisdiction: r.Jurisdiction, LastReceived: r.LastReceived, Receipts: []Paid{},
+		Jurisdiction: r.Jurisdiction, LastReceived: r.LastReceived,
+		Receipts: each(r.Receipts, func(one funds.Receipt) Paid {
+			return Paid{Index: one.Index, Amount: sum(one.Amount, r.Currency), Date: one.Date}
+		}),
 	}
 	if r.Ordered != nil {
-		ordered := sum(*r.Ordered, r.Currency)
-		out.Ordered, out.Index = &ordered, &r.Index
-	}
-	for _, one := range r.Receipts {
-		out.Receipts = append(out.Receipts, Paid{Index: one.Index, Amount: sum(one.Amount, r.Currency), Date: one.Date})
+		out.Ordered, out.Index = new(sum(*r.Ordered, r.Currency)), &r.Index
 	}
 	return out
 }

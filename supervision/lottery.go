@@ -93,15 +93,13 @@ type Statement struct {
 // Games sums up the draws of every game.
 func (d *Desk) Games() (*Page[Game], error) {
 	v := d.tables.View()
-	page := &Page[Game]{AsOf: d.asOf(v), Items: []Game{}}
-	for _, g := range lottery.From(v).Games() {
+	page := &Page[Game]{AsOf: d.asOf(v), Items: each(lottery.From(v).Games(), func(g lottery.Game) Game {
 		out := Game{Game: g.Game, Draws: g.Draws, First: g.First, Last: g.Last, Explain: g.Explain, Gaps: g.Gaps}
 		if g.Currency != "" {
-			sales := sumIn(g.Over)(g.Sales, g.Currency)
-			out.Sales, out.Pool = &sales, maybe(g.Pool, g.Currency)
+			out.Sales, out.Pool = new(sumIn(g.Over)(g.Sales, g.Currency)), maybe(g.Pool, g.Currency)
 		}
-		page.Items = append(page.Items, out)
-	}
+		return out
+	})}
 	return page.said()
 }
 
@@ -145,9 +143,8 @@ type FigureQuestion struct {
 // WelfareFund lists what was announced about the public welfare fund.
 func (d *Desk) WelfareFund(q FigureQuestion) (*Page[Figure], error) {
 	v := d.tables.View()
-	rows, err := lottery.From(v).Figures(
-		lottery.FigureFilter{Kind: q.Kind, Scope: q.Scope, Year: q.Year, Item: q.Item, Differs: q.Differs},
-		projections.Page{After: q.After, Limit: q.limit()})
+	filter := lottery.FigureFilter{Kind: q.Kind, Scope: q.Scope, Year: q.Year, Item: q.Item, Differs: q.Differs}
+	rows, err := lottery.From(v).Figures(filter, q.page())
 	return pageOf(d.asOf(v), rows, err, figure)
 }
 
@@ -168,30 +165,26 @@ func draw(r *lottery.Draw) Draw {
 		out.BonusPrizes = prizes(r.BonusPrizes, r.Currency)
 	}
 	for _, code := range r.Check.Explain {
-		t := lottery.Explanations[code]
-		out.Check.Explain = append(out.Check.Explain, Explanation{Code: code, Title: Title{ZH: t.ZH, EN: t.EN}})
+		out.Check.Explain = append(out.Check.Explain, Explanation{Code: code, Title: titled(lottery.Explanations[code])})
 	}
 	return out
 }
 
 func prizes(rows []catalogue.Prize, currency string) []Prize {
-	out := make([]Prize, 0, len(rows))
-	for _, p := range rows {
-		out = append(out, Prize{Tier: p.Tier, Winners: p.Winners, Each: sum(p.Each, currency), Promotion: maybe(p.Promotion, currency)})
-	}
-	return out
+	return each(rows, func(p catalogue.Prize) Prize {
+		return Prize{Tier: p.Tier, Winners: p.Winners, Each: sum(p.Each, currency), Promotion: maybe(p.Promotion, currency)}
+	})
 }
 
 func figure(r *lottery.Figure) Figure {
-	out := Figure{
+	return Figure{
 		Kind: r.Kind, Scope: r.Scope, Jurisdiction: r.Jurisdiction, Year: r.Year, Measure: r.Measure, Item: r.Item,
-		To: r.To, Amount: sum(r.Amount, r.Currency), Differs: r.Differs, Statements: []Statement{},
+		To: r.To, Amount: sum(r.Amount, r.Currency), Differs: r.Differs,
+		Statements: each(r.Statements, func(s lottery.Statement) Statement {
+			return Statement{
+				Index: s.Index, Amount: sum(s.Amount, r.Currency), StatedAmount: s.StatedAmount, StatedUnit: s.StatedUnit,
+				Title: s.Title, Date: s.Date,
+			}
+		}),
 	}
-	for _, s := range r.Statements {
-		out.Statements = append(out.Statements, Statement{
-			Index: s.Index, Amount: sum(s.Amount, r.Currency), StatedAmount: s.StatedAmount, StatedUnit: s.StatedUnit,
-			Title: s.Title, Date: s.Date,
-		})
-	}
-	return out
 }

@@ -121,10 +121,8 @@ type OrganisationQuestion struct {
 // Organisations lists organisations by key.
 func (d *Desk) Organisations(q OrganisationQuestion) (*Page[Organisation], error) {
 	v := d.tables.View()
-	rows, err := credit.From(v).Organisations(
-		credit.Filter{Name: q.Text, List: q.List, Kind: q.Kind, Penalised: q.Penalised, Deregistered: q.Deregistered},
-		projections.Page{After: q.After, Limit: q.limit()},
-	)
+	filter := credit.Filter{Name: q.Text, List: q.List, Kind: q.Kind, Penalised: q.Penalised, Deregistered: q.Deregistered}
+	rows, err := credit.From(v).Organisations(filter, q.page())
 	return pageOf(d.asOf(v), rows, err, func(o *credit.Organisation) Organisation { return organisation(v, o) })
 }
 
@@ -189,7 +187,7 @@ func (d *Desk) On(list string, turn Turn) (*Page[Member], error) {
 		return nil, &NotFound{What: "list", Key: list, Cure: "there are abnormal (活动异常名录) and serious (严重违法失信名单)"}
 	}
 	v := d.tables.View()
-	rows, err := credit.From(v).On(list, nil, projections.Page{After: turn.After, Limit: turn.limit()})
+	rows, err := credit.From(v).On(list, nil, turn.page())
 	return pageOf(d.asOf(v), rows, err, func(o *credit.Organisation) Member {
 		return Member{
 			Organisation: Party{o.Organisation, o.Name}, Code: o.Code, Jurisdiction: o.Jurisdiction,

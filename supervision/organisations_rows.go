@@ -35,8 +35,7 @@ var circumstances = map[string]Title{
 }
 
 func circumstancesOf(codes []string) []Circumstance {
-	out := make([]Circumstance, 0, len(codes))
-	for _, code := range codes {
+	return each(codes, func(code string) Circumstance {
 		c := Circumstance{Code: code, Title: circumstances[code]}
 		if item, ok := strings.CutPrefix(code, "A"); ok {
 			c.Basis = "Order 60 (2018) art 11(" + item + ")"
@@ -44,9 +43,8 @@ func circumstancesOf(codes []string) []Circumstance {
 		if item, ok := strings.CutPrefix(code, "B"); ok {
 			c.Basis = "Order 60 (2018) art 15(" + item + ")"
 		}
-		out = append(out, c)
-	}
-	return out
+		return c
+	})
 }
 
 func listing(list string, s *credit.ListStatus) Listing {
@@ -84,7 +82,10 @@ func organisationDetail(v *projections.View, o *credit.Organisation) Organisatio
 		Organisation: organisation(v, o), Names: o.Names, Registration: registration(o.Registration), Stays: []Stay{},
 		Rating: o.Rating, Reports: o.Reports, Inspections: o.Inspections, Rectifications: o.Rectifications,
 		Announced: o.Announced, Deregistration: o.Deregistered,
-		Decided: []Penalty{}, History: []Fact{},
+		Decided: each(o.Penalties, penalty),
+		History: each(o.History[max(0, len(o.History)-MaxLimit):], func(f credit.Fact) Fact {
+			return Fact{Index: f.Index, Type: f.Type, Date: f.Date, Title: typeTitle(f.Type)}
+		}),
 	}
 	for _, list := range []string{credit.Abnormal, credit.Serious} {
 		for _, s := range o.On(list).Stays {
@@ -94,16 +95,14 @@ func organisationDetail(v *projections.View, o *credit.Organisation) Organisatio
 		}
 	}
 	slices.SortStableFunc(out.Stays, func(a, b Stay) int { return strings.Compare(a.From, b.From) })
-	for _, p := range o.Penalties {
-		out.Decided = append(out.Decided, Penalty{
-			Index: p.Index, Penalty: p.Penalty, Kind: p.Kind, Fine: maybe(p.Fine, p.Currency), Confiscated: maybe(p.Confiscated, p.Currency),
-			By: Party{p.By, p.ByName}, DecidedOn: p.DecidedOn, EffectiveOn: p.EffectiveOn, Cause: p.Cause,
-		})
-	}
-	for _, f := range o.History[max(0, len(o.History)-MaxLimit):] {
-		out.History = append(out.History, Fact{Index: f.Index, Type: f.Type, Date: f.Date, Title: typeTitle(f.Type)})
-	}
 	return out
+}
+
+func penalty(p credit.Penalty) Penalty {
+	return Penalty{
+		Index: p.Index, Penalty: p.Penalty, Kind: p.Kind, Fine: maybe(p.Fine, p.Currency), Confiscated: maybe(p.Confiscated, p.Currency),
+		By: Party{p.By, p.ByName}, DecidedOn: p.DecidedOn, EffectiveOn: p.EffectiveOn, Cause: p.Cause,
+	}
 }
 
 func registration(r *credit.Registration) *Registration {
@@ -121,8 +120,7 @@ func maybe(amount *int64, currency string) *Money {
 	if amount == nil {
 		return nil
 	}
-	m := sum(*amount, currency)
-	return &m
+	return new(sum(*amount, currency))
 }
 
 // typeTitle is an event type in words, nil where the catalogue lacks it.

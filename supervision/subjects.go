@@ -3,6 +3,7 @@ package supervision
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -50,9 +51,8 @@ func (d *Desk) Subject(token string, turn Turn) (*Page[Mention], error) {
 	if asOf.Damaged != nil {
 		asOf.Damaged.Incomplete = err != nil
 	}
-	for len(indexes) > 0 && indexes[len(indexes)-1] >= asOf.Size {
-		indexes = indexes[:len(indexes)-1]
-	}
+	covered, _ := slices.BinarySearch(indexes, asOf.Size)
+	indexes = indexes[:covered]
 	page := &Page[Mention]{AsOf: asOf, Items: []Mention{}}
 	if len(indexes) > turn.limit() {
 		indexes = indexes[:turn.limit()]

@@ -97,6 +97,8 @@ func (b *Book) compare(before, s *segment) {
 // ending is what the end of the book looks like.
 type ending struct {
 	view   *view  // all whole frames
+	stands *view  // those before the first thing that does not follow what was read before it
+	broken bool   // there is such a thing
 	below  *view  // those up to the checkpoint, if there is one
 	frames int    // whole frames that were read, from the checkpoint's segment on
 	torn   *Torn  // bytes behind the last whole frame
@@ -108,11 +110,12 @@ type ending struct {
 // there is no checkpoint, from the last segment.
 func (b *Book) readEnd(segments []*segment, from uint64) (*ending, error) {
 	start := &view{segments: segments[:0]}
-	e := &ending{view: start, below: start, border: b.noted == 0}
+	e := &ending{view: start, stands: start, below: start, border: b.noted == 0}
 	for i, s := range segments {
 		if i+1 < len(segments) && segments[i+1].first <= from {
 			continue
 		}
+		e.broken = e.broken || s.header.Prev != e.view.head || s.header.PrevSize < 0
 		e.extend(b, &view{head: s.header.Prev, segments: segments[:i+1], end: frame.SegmentHeaderSize})
 		if err := b.readEndOf(e, segments, i); err != nil {
 			return nil, err
@@ -128,6 +131,9 @@ func (b *Book) readEnd(segments []*segment, from uint64) (*ending, error) {
 // extend takes a further place where a commit ends.
 func (e *ending) extend(b *Book, v *view) {
 	e.view = v
+	if !e.broken {
+		e.stands = v
+	}
 	if v.head.Size <= b.noted {
 		e.below = v
 	}
@@ -145,6 +151,7 @@ func (b *Book) readEndOf(e *ending, segments []*segment, i int) error {
 	defer file.Close()
 	w := walker{head: s.header.Prev, file: relative(name)}
 	for st, err := range w.walk(file, frame.SegmentHeaderSize, s.size) {
+		e.broken = e.broken || st.frame == nil
 		switch {
 		case err != nil:
 			return err

@@ -82,55 +82,15 @@ func (e *ending) lost(last uint64, reason string) ledger.Damage {
 // everyDamage returns the error about a damaged book: all that reading the
 // whole of it finds, what stands before the first damage, what knows of more.
 func (b *Book) everyDamage(known []Witness, cause error) error {
-	found := b.damages
-	if s, err := TakeSurvey(b.dir); err == nil && len(s.Damages) > 0 {
-		found = s.Damages
-	}
-	v, err := b.standing()
+	s, err := TakeSurvey(b.dir)
 	if err != nil {
 		return err
 	}
-	return &DamageError{Found: found, Standing: v.head.Size, Known: known, cause: cause}
-}
-
-// standing is the longest beginning of the book in which every frame follows
-// the one before.
-func (b *Book) standing() (*view, error) {
-	segments, err := (&Book{dir: b.dir}).list()
-	if err != nil {
-		return nil, err
+	found := b.damages
+	if len(s.Damages) > 0 {
+		found = s.Damages
 	}
-	v := &view{}
-	for i, s := range segments {
-		if s.header.Prev != v.head || s.header.PrevSize < 0 {
-			break
-		}
-		v = &view{head: v.head, segments: segments[:i+1], end: frame.SegmentHeaderSize}
-		if whole, err := b.follow(v); err != nil || !whole {
-			return v, err
-		}
-	}
-	return v, nil
-}
-
-// follow moves a view to the end of its last segment, or to the first bytes
-// that are no frame in its place.
-func (b *Book) follow(v *view) (whole bool, err error) {
-	s := v.segments[len(v.segments)-1]
-	name := frame.SegmentName(s.first)
-	file, err := os.Open(b.path(name))
-	if err != nil {
-		return false, err
-	}
-	defer file.Close()
-	w := walker{head: v.head, file: relative(name)}
-	for st, err := range w.walk(file, frame.SegmentHeaderSize, s.size) {
-		if err != nil || st.frame == nil {
-			return false, err
-		}
-		v.head, v.end = st.frame.Head, st.offset+int64(st.frame.Size())
-	}
-	return true, nil
+	return &DamageError{Found: found, Standing: s.standing.head.Size, Known: known, cause: cause}
 }
 
 // Loss is a damaged book whose operator is about to accept that entries are
@@ -158,14 +118,14 @@ func OpenLoss(dir string, size uint64, options Options) (*Loss, error) {
 	if l.lock, err = lockDir(dir); err != nil {
 		return nil, fmt.Errorf("open book: %w", err)
 	}
-	v, err := l.standing()
-	if err == nil && v.head.Size != size {
-		err = fmt.Errorf("the book changed meanwhile: %d entries stand", v.head.Size)
+	s, err := TakeSurvey(dir)
+	if err == nil && s.standing.head.Size != size {
+		err = fmt.Errorf("the book changed meanwhile: %d entries stand", s.standing.head.Size)
 	}
 	if err != nil {
 		return nil, errors.Join(err, l.release())
 	}
-	l.view.Store(v)
+	l.view.Store(s.standing)
 	return l, nil
 }
 
@@ -180,13 +140,9 @@ func (l *Loss) find() error {
 	if err := b.Close(); err != nil {
 		return err
 	}
-	v, err := l.standing()
-	if err != nil || v.head.Size == head {
-		return err
-	}
 	s, err := TakeSurvey(l.dir)
-	if err == nil && len(s.Damages) > 0 {
-		l.Damage = &DamageError{Found: s.Damages, Standing: v.head.Size, Known: known}
+	if err == nil && s.standing.head.Size != head && len(s.Damages) > 0 {
+		l.Damage = &DamageError{Found: s.Damages, Standing: s.standing.head.Size, Known: known}
 	}
 	return err
 }

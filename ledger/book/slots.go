@@ -44,18 +44,19 @@ func noteSize(note []byte) (uint64, error) {
 // too: absent counts those.
 func (s *slots) load(path func(string) string, check func(note []byte) error) (bad []string, absent int, err error) {
 	for _, name := range frame.SlotNames {
+		var slot frame.Slot
+		var size uint64
 		data, err := os.ReadFile(path(name))
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			bad, absent = append(bad, relative(name)+" cannot be used: it is missing"), absent+1
-			continue
+			absent, err = absent+1, errors.New("it is missing")
 		case err != nil:
 			return nil, 0, err
 		case len(data) == 0:
-			bad, absent = append(bad, relative(name)+" cannot be used: it is empty"), absent+1
-			continue
+			absent, err = absent+1, errors.New("it is empty")
+		default:
+			slot, size, err = readSlot(data, check)
 		}
-		slot, size, err := readSlot(data, check)
 		if err != nil {
 			bad = append(bad, fmt.Sprintf("%s cannot be used: %v", relative(name), err))
 			continue

@@ -14,6 +14,8 @@ type Survey struct {
 	Commits    int        // whole frames
 	Damages    []ledger.Damage
 	Torn       *Torn
+
+	standing *view // the longest beginning in which every frame follows the one before
 }
 
 // TakeSurvey reads the whole book in the data directory, goes on behind damage
@@ -21,10 +23,7 @@ type Survey struct {
 // not: that is for ledger/verify. While another process writes to the
 // directory, what lies above the checkpoint may look torn or damaged.
 func TakeSurvey(dir string) (*Survey, error) {
-	return takeSurvey(&Book{dir: dir, options: Options{ReadOnly: true}})
-}
-
-func takeSurvey(b *Book) (*Survey, error) {
+	b := &Book{dir: dir, options: Options{ReadOnly: true}}
 	if _, err := b.loadSlots(); err != nil {
 		return nil, fmt.Errorf("survey book: %w", err)
 	}
@@ -38,7 +37,7 @@ func takeSurvey(b *Book) (*Survey, error) {
 	}
 	return &Survey{
 		Head: end.view.head, Checkpoint: b.noted, Commits: end.frames,
-		Damages: b.damages, Torn: b.report.Torn,
+		Damages: b.damages, Torn: b.report.Torn, standing: end.stands,
 	}, nil
 }
 

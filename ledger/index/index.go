@@ -16,6 +16,7 @@ package index
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -109,12 +110,9 @@ func Open(dir string, opts Options) (*Index, error) {
 	if opts.Ledger == (chain.Hash{}) {
 		return nil, errors.New("open index: Options.Ledger is missing")
 	}
-	if opts.MinFree == 0 {
-		opts.MinFree = DefaultMinFree
-	}
-	x := &Index{dir: dir, readOnly: opts.ReadOnly, minFree: opts.MinFree, logger: opts.Logger, lists: map[list][]byte{}}
-	if x.logger == nil {
-		x.logger = slog.Default()
+	x := &Index{
+		dir: dir, readOnly: opts.ReadOnly, minFree: cmp.Or(opts.MinFree, DefaultMinFree),
+		logger: cmp.Or(opts.Logger, slog.Default()), lists: map[list][]byte{},
 	}
 	if err := x.open(opts); err != nil {
 		return nil, fmt.Errorf("open index %s: %w", dir, err)
@@ -202,21 +200,25 @@ func (x *Index) begin(owner chain.Hash) error {
 }
 
 func (x *Index) format() ([]byte, error) {
-	var value []byte
-	err := x.db.View(func(txn *badger.Txn) error {
-		item, err := txn.Get([]byte{prefixFormat})
-		if err != nil {
-			return err
-		}
-		value, err = item.ValueCopy(nil)
-		if err == nil && len(value) == 0 {
-			err = damaged("its format mark is empty")
+	value, err := x.get([]byte{prefixFormat})
+	switch {
+	case errors.Is(err, badger.ErrKeyNotFound):
+		return nil, nil
+	case err == nil && len(value) == 0:
+		err = damaged("its format mark is empty")
+	}
+	return value, err
+}
+
+// get returns a copy of what Badger has for a key.
+func (x *Index) get(key []byte) (value []byte, err error) {
+	err = x.db.View(func(txn *badger.Txn) error {
+		item, err := txn.Get(key)
+		if err == nil {
+			value, err = item.ValueCopy(nil)
 		}
 		return err
 	})
-	if errors.Is(err, badger.ErrKeyNotFound) {
-		return nil, nil
-	}
 	return value, err
 }
 

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -164,12 +165,7 @@ func (x *Index) readMarks() ([]mark, error) {
 		}
 		return nil
 	})
-	slices.SortFunc(marks, func(a, b mark) int {
-		if a.number < b.number {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(marks, func(a, b mark) int { return cmp.Compare(a.number, b.number) })
 	return marks, err
 }
 

@@ -1,7 +1,6 @@
 package index
 
 import (
-	"errors"
 	"fmt"
 	"hash/maphash"
 	"math/bits"
@@ -257,7 +256,6 @@ type pageReader struct {
 	tail *tail // as of the position that is asked for, or newer
 	n    uint64
 	page []byte // nil: none was read
-	buf  []byte
 }
 
 // has says whether one of the two keys of an item is key.
@@ -272,18 +270,11 @@ func (r *pageReader) holds(index uint64, key []byte) (bool, error) {
 		return has(r.tail.items[at:], key), nil
 	}
 	if r.page == nil || n != r.n {
-		if r.buf == nil {
-			r.buf = make([]byte, r.x.keys.pageSize())
-		}
-		page, err := r.x.keys.read(n, r.buf)
-		if errors.Is(err, errNoPage) {
-			err = damaged("%w", err)
-		}
-		if err != nil {
-			r.page = nil
+		var err error
+		if r.page, err = r.x.keys.read(n, r.page); err != nil {
 			return false, err
 		}
-		r.n, r.page = n, page
+		r.n = n
 	}
 	if len(r.page) < at+pairSize {
 		return false, damaged("the page of the keys at %d is cut short", index)

@@ -113,12 +113,16 @@ func (p *pages) read(n uint64, buf []byte) ([]byte, error) {
 	buf = buf[:p.pageSize()]
 	_, err := p.file.ReadAt(buf, int64(n)*int64(p.pageSize()))
 	if errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%s: page %d: %w", p.name, n, errNoPage)
+		return nil, damaged("%s: page %d: %w", p.name, n, errNoPage)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return p.check(n, buf)
+	items, err := p.check(n, buf)
+	if err != nil {
+		return nil, damaged("%w", err)
+	}
+	return items, nil
 }
 
 // scanPages is how many pages scan reads at once.

@@ -18,46 +18,29 @@ func (x *Index) Tile(level int, n uint64) ([]chain.Hash, error) {
 		return nil, err
 	}
 	defer x.closing.RUnlock()
-	if level < 0 || level > 63 {
-		return nil, fmt.Errorf("read tile %d/%d: %w", level, n, fs.ErrNotExist)
-	}
-	position := x.position.Load()
-	if level == 0 {
-		return x.leafTile(n, position)
-	}
-	var hashes []chain.Hash
-	err := x.db.View(func(txn *badger.Txn) error {
-		item, err := txn.Get(tileKey(level, n))
-		if err != nil {
-			return err
-		}
-		return item.Value(func(value []byte) error {
-			hashes, err = parseTile(value, position)
-			return err
-		})
-	})
-	if errors.Is(err, badger.ErrKeyNotFound) {
-		err = fs.ErrNotExist
-	}
+	hashes, err := x.tile(level, n, x.position.Load())
 	if err != nil {
 		return nil, fmt.Errorf("read tile %d/%d: %w", level, n, err)
 	}
 	return hashes, nil
 }
 
-// leafTile reads a tile of level 0.
-func (x *Index) leafTile(n, position uint64) ([]chain.Hash, error) {
-	if n >= position/chain.TileWidth {
-		return nil, fmt.Errorf("read tile 0/%d: %w", n, fs.ErrNotExist)
+func (x *Index) tile(level int, n, position uint64) ([]chain.Hash, error) {
+	if level < 0 || level > 63 || (level == 0 && n >= position/chain.TileWidth) {
+		return nil, fs.ErrNotExist
 	}
-	items, err := x.tiles.read(n, nil)
-	if errors.Is(err, errNoPage) {
-		err = damaged("%w", err)
+	if level == 0 {
+		items, err := x.tiles.read(n, nil)
+		return hashesOf(items), err
+	}
+	value, err := x.get(tileKey(level, n))
+	if errors.Is(err, badger.ErrKeyNotFound) {
+		return nil, fs.ErrNotExist
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read tile 0/%d: %w", n, err)
+		return nil, err
 	}
-	return hashesOf(items), nil
+	return parseTile(value, position)
 }
 
 // hashesOf returns the hashes that stand in items one after the other.

@@ -87,18 +87,8 @@ func (x *Index) readList(l list, until uint64) ([]byte, error) {
 	if until <= l.block<<blockBits {
 		return nil, nil
 	}
-	var items []byte
-	err := x.db.View(func(txn *badger.Txn) error {
-		item, err := txn.Get(l.key())
-		if errors.Is(err, badger.ErrKeyNotFound) {
-			return nil
-		}
-		if err == nil {
-			items, err = item.ValueCopy(nil)
-		}
-		return err
-	})
-	if err != nil {
+	items, err := x.get(l.key())
+	if err != nil && !errors.Is(err, badger.ErrKeyNotFound) {
 		return nil, err
 	}
 	if len(items)%itemSize != 0 {

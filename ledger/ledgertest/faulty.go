@@ -13,38 +13,28 @@ import (
 // ErrInjected is wrapped by every error that Faulty and FaultyIndex make.
 var ErrInjected = errors.New("injected fault")
 
-// Step is a call that can be made to fail.
-type Step int
+// Step is a call that can be made to fail, named as a test case.
+type Step string
 
 // The steps of a Store and of an Index. Before means that nothing happened,
 // After that it happened and was reported as failed.
 const (
-	CommitBefore Step = iota
-	CommitAfter
-	CommitsRead
-	CheckpointRead
-	SaveBefore
-	SaveAfter
-	SyncBefore
-	SyncAfter
-	CloseAfter
-	ApplyBefore
-	ApplyAfter
-	LookupRead
-	TileRead
+	CommitBefore   Step = "CommitBefore"
+	CommitAfter    Step = "CommitAfter"
+	CommitsRead    Step = "CommitsRead"
+	CheckpointRead Step = "CheckpointRead"
+	SaveBefore     Step = "SaveBefore"
+	SaveAfter      Step = "SaveAfter"
+	SyncBefore     Step = "SyncBefore"
+	SyncAfter      Step = "SyncAfter"
+	CloseAfter     Step = "CloseAfter"
+	ApplyBefore    Step = "ApplyBefore"
+	ApplyAfter     Step = "ApplyAfter"
+	LookupRead     Step = "LookupRead"
+	TileRead       Step = "TileRead"
 )
 
-// String names a step as a test case.
-func (s Step) String() string {
-	names := [...]string{
-		"CommitBefore", "CommitAfter", "CommitsRead", "CheckpointRead", "SaveBefore", "SaveAfter",
-		"SyncBefore", "SyncAfter", "CloseAfter", "ApplyBefore", "ApplyAfter", "LookupRead", "TileRead",
-	}
-	if s < 0 || int(s) >= len(names) {
-		return fmt.Sprintf("Step(%d)", int(s))
-	}
-	return names[s]
-}
+func (s Step) String() string { return string(s) }
 
 // faults says which call of which step fails.
 type faults struct {
@@ -87,6 +77,17 @@ func (f *faults) due(step Step) error {
 	return fmt.Errorf("%v: %w", step, ErrInjected)
 }
 
+// around fails a call before or after it is made.
+func (f *faults) around(before, after Step, call func() error) error {
+	if err := f.due(before); err != nil {
+		return err
+	}
+	if err := call(); err != nil {
+		return err
+	}
+	return f.due(after)
+}
+
 // Faulty is a Store in front of another that fails chosen calls. As the
 // contract of Store wants, nothing but Close works after a failed commit.
 type Faulty struct {
@@ -122,19 +123,11 @@ func (f *Faulty) Head() chain.Head { return f.store.Head() }
 
 // Commit implements ledger.Store.
 func (f *Faulty) Commit(c *ledger.Commit) error {
-	if err := f.running(); err != nil {
-		return err
-	}
-	if err := f.due(CommitBefore); err != nil {
+	err := f.around(CommitBefore, CommitAfter, func() error { return f.store.Commit(c) })
+	if errors.Is(err, ErrInjected) {
 		return f.stop(err)
 	}
-	if err := f.store.Commit(c); err != nil {
-		return err
-	}
-	if err := f.due(CommitAfter); err != nil {
-		return f.stop(err)
-	}
-	return nil
+	return err
 }
 
 // Commits implements ledger.Store. CommitsRead counts commits, not calls.
@@ -172,18 +165,12 @@ func (f *Faulty) SaveCheckpoint(note []byte) error {
 // Sync implements ledger.Store.
 func (f *Faulty) Sync() error { return f.around(SyncBefore, SyncAfter, f.store.Sync) }
 
-// around fails a call before or after it is made.
+// around does that unless the store stopped.
 func (f *Faulty) around(before, after Step, call func() error) error {
 	if err := f.running(); err != nil {
 		return err
 	}
-	if err := f.due(before); err != nil {
-		return err
-	}
-	if err := call(); err != nil {
-		return err
-	}
-	return f.due(after)
+	return f.faults.around(before, after, call)
 }
 
 // Close implements ledger.Store.
@@ -217,22 +204,8 @@ func (f *FaultyIndex) Tile(level int, n uint64) ([]chain.Hash, error) {
 
 // Apply implements ledger.Index.
 func (f *FaultyIndex) Apply(b *ledger.IndexBatch) error {
-	if err := f.due(ApplyBefore); err != nil {
-		return err
-	}
-	if err := f.Index.Apply(b); err != nil {
-		return err
-	}
-	return f.due(ApplyAfter)
+	return f.around(ApplyBefore, ApplyAfter, func() error { return f.Index.Apply(b) })
 }
 
 // Sync implements ledger.Index.
-func (f *FaultyIndex) Sync() error {
-	if err := f.due(SyncBefore); err != nil {
-		return err
-	}
-	if err := f.Index.Sync(); err != nil {
-		return err
-	}
-	return f.due(SyncAfter)
-}
+func (f *FaultyIndex) Sync() error { return f.around(SyncBefore, SyncAfter, f.Index.Sync) }

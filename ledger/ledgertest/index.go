@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
-	"sync"
 	"testing"
 
 	"civicledger/ledger"
@@ -337,28 +336,10 @@ func indexReopen(t *testing.T, open func() ledger.Index) {
 // to it.
 func indexReaders(t *testing.T, open func() ledger.Index) {
 	x := open()
-	done := make(chan struct{})
-	var wg sync.WaitGroup
-	for range 3 {
-		wg.Go(func() {
-			for {
-				if err := checkLatest(x); err != nil {
-					t.Error(err)
-					return
-				}
-				select {
-				case <-done:
-					return
-				default:
-				}
-			}
-		})
-	}
+	defer beside(t, func(uint64) func() error { return func() error { return checkLatest(x) } })()
 	for i := range uint64(50) {
 		mustApply(t, x, NewBatch(i*20, i*20+20, func(uint64) []string { return []string{"st1.1.a"} }))
 	}
-	close(done)
-	wg.Wait()
 }
 
 func checkLatest(x ledger.Index) error {
@@ -391,19 +372,11 @@ func indexClose(t *testing.T, open func() ledger.Index) {
 			t.Fatalf("close: %v", err)
 		}
 	}
-	if _, err := x.Lookup([]chain.EventKey{EventKey(1)}); !errors.Is(err, ledger.ErrClosed) {
-		t.Errorf("lookup after close: %v, want ErrClosed", err)
-	}
-	if _, err := x.Timeline("st1.1.a", 0, 1); !errors.Is(err, ledger.ErrClosed) {
-		t.Errorf("timeline after close: %v, want ErrClosed", err)
-	}
-	if _, err := x.Tile(0, 0); !errors.Is(err, ledger.ErrClosed) {
-		t.Errorf("tile after close: %v, want ErrClosed", err)
-	}
-	if err := x.Apply(NewBatch(3, 4, nil)); !errors.Is(err, ledger.ErrClosed) {
-		t.Errorf("apply after close: %v, want ErrClosed", err)
-	}
-	if err := x.Sync(); !errors.Is(err, ledger.ErrClosed) {
-		t.Errorf("sync after close: %v, want ErrClosed", err)
-	}
+	_, lookupErr := x.Lookup([]chain.EventKey{EventKey(1)})
+	_, timelineErr := x.Timeline("st1.1.a", 0, 1)
+	_, tileErr := x.Tile(0, 0)
+	allClosed(t, map[string]error{
+		"lookup": lookupErr, "timeline": timelineErr, "tile": tileErr,
+		"apply": x.Apply(NewBatch(3, 4, nil)), "sync": x.Sync(),
+	})
 }

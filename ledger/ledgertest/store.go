@@ -286,12 +286,29 @@ func storeBreakOff(t *testing.T, r *rig) {
 }
 
 func storeReaders(t *testing.T, r *rig) {
+	end := beside(t, func(i uint64) func() error {
+		from := uint64(0)
+		return func() error {
+			defer func() { from = from*3/4 + i }()
+			return checkHistory(r.store, from)
+		}
+	})
+	for i := range 40 {
+		r.commit(1+i%5, 200)
+	}
+	end()
+	r.check()
+}
+
+// beside makes three checks and runs them at once, over and over, until end.
+func beside(t *testing.T, check func(i uint64) func() error) (end func()) {
 	done := make(chan struct{})
 	var wg sync.WaitGroup
-	for i := range 3 {
+	for i := range uint64(3) {
+		once := check(i)
 		wg.Go(func() {
-			for from := uint64(0); ; from = from*3/4 + uint64(i) {
-				if err := checkHistory(r.store, from); err != nil {
+			for {
+				if err := once(); err != nil {
 					t.Error(err)
 					return
 				}
@@ -303,12 +320,10 @@ func storeReaders(t *testing.T, r *rig) {
 			}
 		})
 	}
-	for i := range 40 {
-		r.commit(1+i%5, 200)
+	return func() {
+		close(done)
+		wg.Wait()
 	}
-	close(done)
-	wg.Wait()
-	r.check()
 }
 
 // checkHistory reads up to the head that is announced.
@@ -448,13 +463,18 @@ func storeClose(t *testing.T, r *rig) {
 	for _, readErr = range r.store.Commits(0) {
 		break
 	}
-	for what, err := range map[string]error{
+	allClosed(t, map[string]error{
 		"commit":          r.store.Commit(NewCommit(r.head(), 1, 50)),
 		"commits":         readErr,
 		"checkpoint":      noteErr,
 		"save checkpoint": r.store.SaveCheckpoint(NewNote(t, 1)),
 		"sync":            r.store.Sync(),
-	} {
+	})
+}
+
+func allClosed(t *testing.T, errs map[string]error) {
+	t.Helper()
+	for what, err := range errs {
 		if !errors.Is(err, ledger.ErrClosed) {
 			t.Errorf("%s after close: %v, want ErrClosed", what, err)
 		}

@@ -55,15 +55,9 @@ type server struct {
 // New returns a handler for /v1/…, /openapi.json, /healthz and /readyz, which
 // answers every other path with a problem. It may be called at once by many.
 func New(cfg Config) http.Handler {
-	s := &server{desk: cfg.Desk, wait: cfg.Wait, log: cfg.Log, mux: http.NewServeMux(), version: cfg.Version}
-	if s.wait == 0 {
-		s.wait = defaultWait
-	}
-	if s.log == nil {
-		s.log = slog.New(slog.DiscardHandler)
-	}
-	if s.version == "" {
-		s.version = "unknown"
+	s := &server{
+		desk: cfg.Desk, wait: cmp.Or(cfg.Wait, defaultWait), log: cmp.Or(cfg.Log, slog.New(slog.DiscardHandler)),
+		mux: http.NewServeMux(), version: cmp.Or(cfg.Version, "unknown"),
 	}
 	s.api = humago.New(s.mux, s.humaConfig())
 	for _, routes := range []func(){
@@ -194,32 +188,25 @@ func (s *server) refuse(w http.ResponseWriter, p *Problem) {
 // stopped by itself, with the reason, which names damaged entries. Answers are
 // given all the same.
 func (s *server) healthz(w http.ResponseWriter, _ *http.Request) {
-	if err := s.desk.Health(); err != nil {
-		plain(w, http.StatusServiceUnavailable, err.Error())
-		return
-	}
-	plain(w, http.StatusOK, noted("ok", s.desk.Restricted()))
+	say(w, "ok", s.desk.Restricted(), s.desk.Health())
 }
 
 // readyz says whether answers rest on what was on the log at the start, or on
 // as much of it as can be read.
 func (s *server) readyz(w http.ResponseWriter, _ *http.Request) {
 	note, err := s.desk.Ready()
-	if err != nil {
-		plain(w, http.StatusServiceUnavailable, err.Error())
-		return
-	}
-	plain(w, http.StatusOK, noted("ready", note))
+	say(w, "ready", note, err)
 }
 
-func noted(word, note string) string {
-	if note == "" {
-		return word
+// say answers a probe: with a word and what restricts it, or why not.
+func say(w http.ResponseWriter, word, note string, err error) {
+	status, text := http.StatusOK, word
+	switch {
+	case err != nil:
+		status, text = http.StatusServiceUnavailable, err.Error()
+	case note != "":
+		text += "; " + note
 	}
-	return word + "; " + note
-}
-
-func plain(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
 	fmt.Fprintln(w, text)
@@ -228,17 +215,16 @@ func plain(w http.ResponseWriter, status int, text string) {
 // question is the input of a route that may be told to wait.
 type question interface{ wants() uint64 }
 
-// answer is the output of every route.
-type answer[T any] struct {
-	Body *T
-}
+// answer is the output of a route that answers in JSON: about one thing, or with
+// a page of a list.
+type (
+	answer[T any] struct{ Body *T }
+	one[T any]    = supervision.Answer[T]
+	page[T any]   = supervision.Page[T]
+)
 
-// ask adds a route: path, id and one sentence, and who answers. The pointer to
-// the input is what huma fills from path and query.
-func ask[I any, P interface {
-	*I
-	question
-}, T any](s *server, tag, path, id, sentence string, reply func(context.Context, P) (*T, error)) {
+// operation is a route: path, id and one sentence.
+func operation(tag, path, id, sentence string) huma.Operation {
 	op := huma.Operation{
 		OperationID: id, Method: http.MethodGet, Path: path, Summary: sentence, Tags: []string{tag},
 		Errors: []int{http.StatusUnprocessableEntity, http.StatusServiceUnavailable, http.StatusGatewayTimeout},
@@ -246,17 +232,37 @@ func ask[I any, P interface {
 	if strings.Contains(path, "{") {
 		op.Errors = append(op.Errors, http.StatusNotFound)
 	}
-	huma.Register(s.api, op, func(ctx context.Context, in *I) (*answer[T], error) {
+	return op
+}
+
+// add adds a route and who answers. The pointer to the input is what huma fills
+// from path and query.
+func add[I any, P interface {
+	*I
+	question
+}, O any](s *server, op huma.Operation, reply func(P) (*O, error)) {
+	huma.Register(s.api, op, func(ctx context.Context, in *I) (*O, error) {
 		if index := P(in).wants(); index > 0 {
 			if err := s.desk.Await(ctx, index, s.wait); err != nil {
-				return nil, s.problem(ctx, path, err)
+				return nil, s.problem(ctx, op.Path, err)
 			}
 		}
-		body, err := reply(ctx, P(in))
+		out, err := reply(P(in))
 		if err != nil {
-			return nil, s.problem(ctx, path, err)
+			return nil, s.problem(ctx, op.Path, err)
 		}
-		return &answer[T]{Body: body}, nil
+		return out, nil
+	})
+}
+
+// ask adds a route that answers in JSON.
+func ask[I any, P interface {
+	*I
+	question
+}, T any](s *server, tag, path, id, sentence string, reply func(P) (*T, error)) {
+	add(s, operation(tag, path, id, sentence), func(in P) (*answer[T], error) {
+		body, err := reply(in)
+		return &answer[T]{body}, err
 	})
 }
 

@@ -1,10 +1,6 @@
 package httpapi
 
-import (
-	"context"
-
-	"civicledger/supervision"
-)
+import "civicledger/supervision"
 
 type donationsInput struct {
 	Turning
@@ -48,38 +44,32 @@ type disclosuresInput struct {
 
 func (s *server) charityRoutes() {
 	const tag = "donations"
-	ask(s, tag, "/v1/donations", "list-donations", "Charities with what each received, spent and handed out",
-		func(_ context.Context, in *donationsInput) (*supervision.Page[supervision.Donations], error) {
-			page, err := s.desk.Donations(in.Organisation, in.Currency, in.turn())
-			return paged(&in.Turning, page, err)
+	list(s, tag, "/v1/donations", "list-donations", "Charities with what each received, spent and handed out",
+		func(in *donationsInput) (*page[supervision.Donations], error) {
+			return s.desk.Donations(in.Organisation, in.Currency, in.turn())
 		})
 	ask(s, tag, "/v1/donations/{organisation}", "get-donations", "One organisation's donations, by currency, channel and campaign",
-		func(_ context.Context, in *donationsOfInput) (*supervision.Answer[supervision.DonationsDetail], error) {
+		func(in *donationsOfInput) (*one[supervision.DonationsDetail], error) {
 			return s.desk.DonationsOf(in.Organisation)
 		})
-	ask(s, tag, "/v1/donations/{organisation}/days", "list-donation-days", "Money received and spent, day by day",
-		func(_ context.Context, in *donationDaysInput) (*supervision.Page[supervision.DonationDay], error) {
-			page, err := s.desk.DonationDays(in.Organisation, in.Campaign, in.Currency, in.turn())
-			return paged(&in.Turning, page, err)
+	list(s, tag, "/v1/donations/{organisation}/days", "list-donation-days", "Money received and spent, day by day",
+		func(in *donationDaysInput) (*page[supervision.DonationDay], error) {
+			return s.desk.DonationDays(in.Organisation, in.Campaign, in.Currency, in.turn())
 		})
-	ask(s, tag, "/v1/donations/{organisation}/campaigns", "list-donation-campaigns", "Campaigns of an organisation",
-		func(_ context.Context, in *donationListInput) (*supervision.Page[supervision.Campaign], error) {
-			page, err := s.desk.DonationCampaigns(in.Organisation, in.turn())
-			return paged(&in.Turning, page, err)
+	list(s, tag, "/v1/donations/{organisation}/campaigns", "list-donation-campaigns", "Campaigns of an organisation",
+		func(in *donationListInput) (*page[supervision.Campaign], error) {
+			return s.desk.DonationCampaigns(in.Organisation, in.turn())
 		})
-	ask(s, tag, "/v1/donations/{organisation}/goods", "list-donation-goods", "Goods received and issued, item by item",
-		func(_ context.Context, in *donationGoodsInput) (*supervision.Page[supervision.GoodsItem], error) {
-			page, err := s.desk.DonationGoods(in.Organisation, in.Campaign, in.turn())
-			return paged(&in.Turning, page, err)
+	list(s, tag, "/v1/donations/{organisation}/goods", "list-donation-goods", "Goods received and issued, item by item",
+		func(in *donationGoodsInput) (*page[supervision.GoodsItem], error) {
+			return s.desk.DonationGoods(in.Organisation, in.Campaign, in.turn())
 		})
-	ask(s, tag, "/v1/donations/{organisation}/donors", "list-donation-donors", "Organisations that gave",
-		func(_ context.Context, in *donationListInput) (*supervision.Page[supervision.Donor], error) {
-			page, err := s.desk.DonationDonors(in.Organisation, in.turn())
-			return paged(&in.Turning, page, err)
+	list(s, tag, "/v1/donations/{organisation}/donors", "list-donation-donors", "Organisations that gave",
+		func(in *donationListInput) (*page[supervision.Donor], error) {
+			return s.desk.DonationDonors(in.Organisation, in.turn())
 		})
-	ask(s, tag, "/v1/donations/{organisation}/disclosures", "list-donation-disclosures", "What an organisation told the public, beside what the entries say",
-		func(_ context.Context, in *disclosuresInput) (*supervision.Page[supervision.Disclosure], error) {
-			page, err := s.desk.DonationDisclosures(in.Organisation, in.Differs, in.turn())
-			return paged(&in.Turning, page, err)
+	list(s, tag, "/v1/donations/{organisation}/disclosures", "list-donation-disclosures", "What an organisation told the public, beside what the entries say",
+		func(in *disclosuresInput) (*page[supervision.Disclosure], error) {
+			return s.desk.DonationDisclosures(in.Organisation, in.Differs, in.turn())
 		})
 }

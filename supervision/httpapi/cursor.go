@@ -58,10 +58,19 @@ func fingerprint(u url.URL) string {
 	return hex.EncodeToString(digest[:6])
 }
 
-// paged seals where a page ends.
-func paged[T any](t *Turning, page *supervision.Page[T], err error) (*supervision.Page[T], error) {
-	if err == nil && page.Next != "" {
-		page.Next = base64.RawURLEncoding.EncodeToString([]byte(t.asked + " " + page.Next))
-	}
-	return page, err
+func (t *Turning) turning() *Turning { return t }
+
+// list is ask for a list by pages: it seals where a page ends.
+func list[I any, P interface {
+	*I
+	question
+	turning() *Turning
+}, T any](s *server, tag, path, id, sentence string, reply func(P) (*page[T], error)) {
+	ask(s, tag, path, id, sentence, func(in P) (*page[T], error) {
+		out, err := reply(in)
+		if err == nil && out.Next != "" {
+			out.Next = base64.RawURLEncoding.EncodeToString([]byte(in.turning().asked + " " + out.Next))
+		}
+		return out, err
+	})
 }

@@ -1,10 +1,6 @@
 package httpapi
 
-import (
-	"context"
-
-	"civicledger/supervision"
-)
+import "civicledger/supervision"
 
 type entryInput struct {
 	Moment
@@ -22,18 +18,10 @@ type subjectInput struct {
 }
 
 func (s *server) entryRoutes() {
-	ask(s, "log", "/v1/entries", "list-entries", "Entries of the log, ascending",
-		func(_ context.Context, in *entriesInput) (*supervision.Page[supervision.Entry], error) {
-			page, err := s.desk.Entries(in.From, in.turn())
-			return paged(&in.Turning, page, err)
-		})
+	list(s, "log", "/v1/entries", "list-entries", "Entries of the log, ascending",
+		func(in *entriesInput) (*page[supervision.Entry], error) { return s.desk.Entries(in.From, in.turn()) })
 	ask(s, "log", "/v1/entries/{index}", "get-entry", "One entry: its header, and the event line as it was signed",
-		func(_ context.Context, in *entryInput) (*supervision.Answer[supervision.Entry], error) {
-			return s.desk.Entry(in.Index)
-		})
-	ask(s, "log", "/v1/subjects/{token}", "get-subject", "The entries that name a person, household or account token, ascending",
-		func(_ context.Context, in *subjectInput) (*supervision.Page[supervision.Mention], error) {
-			page, err := s.desk.Subject(in.Token, in.turn())
-			return paged(&in.Turning, page, err)
-		})
+		func(in *entryInput) (*one[supervision.Entry], error) { return s.desk.Entry(in.Index) })
+	list(s, "log", "/v1/subjects/{token}", "get-subject", "The entries that name a person, household or account token, ascending",
+		func(in *subjectInput) (*page[supervision.Mention], error) { return s.desk.Subject(in.Token, in.turn()) })
 }

@@ -1,11 +1,6 @@
 package httpapi
 
-import (
-	"context"
-	"net/http"
-
-	"github.com/danielgtaylor/huma/v2"
-)
+import "github.com/danielgtaylor/huma/v2"
 
 // evidence is an answer that stands for itself: bytes to keep, not JSON.
 type evidence struct {
@@ -37,26 +32,15 @@ func evidenceRoute[I any, P interface {
 	*I
 	question
 }](s *server, path, id, contentType, sentence string, reply func(P) ([]byte, error)) {
-	op := huma.Operation{
-		OperationID: id, Method: http.MethodGet, Path: path, Summary: sentence, Tags: []string{"log"},
-		Errors: []int{http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusServiceUnavailable, http.StatusGatewayTimeout},
-		Responses: map[string]*huma.Response{"200": {Content: map[string]*huma.MediaType{
-			contentType: {Schema: &huma.Schema{Type: huma.TypeString}},
-		}}},
+	op := operation("log", path, id, sentence)
+	op.Responses = map[string]*huma.Response{"200": {Content: map[string]*huma.MediaType{
+		contentType: {Schema: &huma.Schema{Type: huma.TypeString}},
+	}}}
+	if contentType == "text/plain" {
+		contentType += "; charset=utf-8"
 	}
-	huma.Register(s.api, op, func(ctx context.Context, in *I) (*evidence, error) {
-		if index := P(in).wants(); index > 0 {
-			if err := s.desk.Await(ctx, index, s.wait); err != nil {
-				return nil, s.problem(ctx, path, err)
-			}
-		}
+	add(s, op, func(in P) (*evidence, error) {
 		body, err := reply(in)
-		if err != nil {
-			return nil, s.problem(ctx, path, err)
-		}
-		if contentType == "text/plain" {
-			return &evidence{contentType + "; charset=utf-8", body}, nil
-		}
-		return &evidence{contentType, body}, nil
+		return &evidence{contentType, body}, err
 	})
 }

@@ -1,10 +1,6 @@
 package httpapi
 
-import (
-	"context"
-
-	"civicledger/supervision"
-)
+import "civicledger/supervision"
 
 type fundsInput struct {
 	Turning
@@ -57,38 +53,30 @@ type fundRecoveriesInput struct {
 
 func (s *server) fundRoutes() {
 	const tag = "funds"
-	ask(s, tag, "/v1/funds", "list-funds", "Funds by name",
-		func(_ context.Context, in *fundsInput) (*supervision.Page[supervision.Fund], error) {
-			page, err := s.desk.Funds(in.Currency, in.Text, in.turn())
-			return paged(&in.Turning, page, err)
+	list(s, tag, "/v1/funds", "list-funds", "Funds by name",
+		func(in *fundsInput) (*page[supervision.Fund], error) {
+			return s.desk.Funds(in.Currency, in.Text, in.turn())
 		})
 	ask(s, tag, "/v1/funds/{fund}", "get-fund", "A fund with its accounts, budgets and subsidies",
-		func(_ context.Context, in *fundInput) (*supervision.Answer[supervision.FundDetail], error) {
-			return s.desk.Fund(in.Fund)
+		func(in *fundInput) (*one[supervision.FundDetail], error) { return s.desk.Fund(in.Fund) })
+	list(s, tag, "/v1/funds/{fund}/accounts", "list-fund-accounts", "Who holds how much of a fund, month by month",
+		func(in *fundAccountsInput) (*page[supervision.Account], error) {
+			return s.desk.FundAccounts(in.Fund, in.Holder, in.Inside, in.turn())
 		})
-	ask(s, tag, "/v1/funds/{fund}/accounts", "list-fund-accounts", "Who holds how much of a fund, month by month",
-		func(_ context.Context, in *fundAccountsInput) (*supervision.Page[supervision.Account], error) {
-			page, err := s.desk.FundAccounts(in.Fund, in.Holder, in.Inside, in.turn())
-			return paged(&in.Turning, page, err)
+	list(s, tag, "/v1/funds/{fund}/budgets", "list-fund-budgets", "What holders may spend from a fund, by year",
+		func(in *fundBudgetsInput) (*page[supervision.Budget], error) {
+			return s.desk.FundBudgets(in.Fund, in.Year, in.turn())
 		})
-	ask(s, tag, "/v1/funds/{fund}/budgets", "list-fund-budgets", "What holders may spend from a fund, by year",
-		func(_ context.Context, in *fundBudgetsInput) (*supervision.Page[supervision.Budget], error) {
-			page, err := s.desk.FundBudgets(in.Fund, in.Year, in.turn())
-			return paged(&in.Turning, page, err)
+	list(s, tag, "/v1/funds/{fund}/subsidies", "list-fund-subsidies", "What was paid from a fund, by kind, month and jurisdiction",
+		func(in *fundSubsidiesInput) (*page[supervision.Subsidy], error) {
+			return s.desk.FundSubsidies(in.Fund, in.Kind, in.From, in.To, in.turn())
 		})
-	ask(s, tag, "/v1/funds/{fund}/subsidies", "list-fund-subsidies", "What was paid from a fund, by kind, month and jurisdiction",
-		func(_ context.Context, in *fundSubsidiesInput) (*supervision.Page[supervision.Subsidy], error) {
-			page, err := s.desk.FundSubsidies(in.Fund, in.Kind, in.From, in.To, in.turn())
-			return paged(&in.Turning, page, err)
+	list(s, tag, "/v1/funds/{fund}/transfers", "list-fund-transfers", "What sender and receiver said about each transfer of a fund",
+		func(in *fundTransfersInput) (*page[supervision.Transfer], error) {
+			return s.desk.FundTransfers(in.Fund, in.State, in.turn())
 		})
-	ask(s, tag, "/v1/funds/{fund}/transfers", "list-fund-transfers", "What sender and receiver said about each transfer of a fund",
-		func(_ context.Context, in *fundTransfersInput) (*supervision.Page[supervision.Transfer], error) {
-			page, err := s.desk.FundTransfers(in.Fund, in.State, in.turn())
-			return paged(&in.Turning, page, err)
-		})
-	ask(s, tag, "/v1/funds/{fund}/recoveries", "list-fund-recoveries", "Orders to pay back to a fund, and what came",
-		func(_ context.Context, in *fundRecoveriesInput) (*supervision.Page[supervision.Recovery], error) {
-			page, err := s.desk.FundRecoveries(in.Fund, in.Outstanding, in.turn())
-			return paged(&in.Turning, page, err)
+	list(s, tag, "/v1/funds/{fund}/recoveries", "list-fund-recoveries", "Orders to pay back to a fund, and what came",
+		func(in *fundRecoveriesInput) (*page[supervision.Recovery], error) {
+			return s.desk.FundRecoveries(in.Fund, in.Outstanding, in.turn())
 		})
 }

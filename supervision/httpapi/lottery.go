@@ -1,10 +1,6 @@
 package httpapi
 
-import (
-	"context"
-
-	"civicledger/supervision"
-)
+import "civicledger/supervision"
 
 type drawsInput struct {
 	Turning
@@ -33,25 +29,19 @@ type figuresInput struct {
 func (s *server) lotteryRoutes() {
 	const tag = "lottery"
 	ask(s, tag, "/v1/games", "list-games", "Every game, with its draws summed up",
-		func(context.Context, *Moment) (*supervision.Page[supervision.Game], error) {
-			return s.desk.Games()
-		})
-	ask(s, tag, "/v1/draws", "list-draws", "Draws by game and number, with whether the money adds up",
-		func(_ context.Context, in *drawsInput) (*supervision.Page[supervision.Draw], error) {
-			page, err := s.desk.Draws(supervision.DrawQuestion{
+		func(*Moment) (*page[supervision.Game], error) { return s.desk.Games() })
+	list(s, tag, "/v1/draws", "list-draws", "Draws by game and number, with whether the money adds up",
+		func(in *drawsInput) (*page[supervision.Draw], error) {
+			return s.desk.Draws(supervision.DrawQuestion{
 				Game: in.Game, From: in.From, To: in.To, Check: in.Check, Newest: in.Order == "newest", Turn: in.turn(),
 			})
-			return paged(&in.Turning, page, err)
 		})
 	ask(s, tag, "/v1/draws/{game}/{draw}", "get-draw", "One draw",
-		func(_ context.Context, in *drawInput) (*supervision.Answer[supervision.Draw], error) {
-			return s.desk.Draw(in.Game, in.Draw)
-		})
-	ask(s, tag, "/v1/welfare-fund", "list-welfare-fund", "Announced figures of the lotteries' public welfare fund",
-		func(_ context.Context, in *figuresInput) (*supervision.Page[supervision.Figure], error) {
-			page, err := s.desk.WelfareFund(supervision.FigureQuestion{
+		func(in *drawInput) (*one[supervision.Draw], error) { return s.desk.Draw(in.Game, in.Draw) })
+	list(s, tag, "/v1/welfare-fund", "list-welfare-fund", "Announced figures of the lotteries' public welfare fund",
+		func(in *figuresInput) (*page[supervision.Figure], error) {
+			return s.desk.WelfareFund(supervision.FigureQuestion{
 				Kind: in.Kind, Scope: in.Scope, Year: in.Year, Item: in.Item, Differs: in.Differs, Turn: in.turn(),
 			})
-			return paged(&in.Turning, page, err)
 		})
 }

@@ -1,10 +1,6 @@
 package httpapi
 
-import (
-	"context"
-
-	"civicledger/supervision"
-)
+import "civicledger/supervision"
 
 type organisationsInput struct {
 	Turning
@@ -27,27 +23,21 @@ type listInput struct {
 
 func (s *server) organisationRoutes() {
 	const tag = "organisations"
-	ask(s, tag, "/v1/organisations", "list-organisations", "Organisations by key, with the lists each is on",
-		func(_ context.Context, in *organisationsInput) (*supervision.Page[supervision.Organisation], error) {
+	list(s, tag, "/v1/organisations", "list-organisations", "Organisations by key, with the lists each is on",
+		func(in *organisationsInput) (*page[supervision.Organisation], error) {
 			q := supervision.OrganisationQuestion{Text: in.Text, List: in.List, Kind: in.Kind, Penalised: in.Penalised, Turn: in.turn()}
 			if in.Deregistered != "" {
 				wanted := in.Deregistered == "true"
 				q.Deregistered = &wanted
 			}
-			page, err := s.desk.Organisations(q)
-			return paged(&in.Turning, page, err)
+			return s.desk.Organisations(q)
 		})
 	ask(s, tag, "/v1/organisations/{key}", "get-organisation", "An organisation with its credit history",
-		func(_ context.Context, in *organisationInput) (*supervision.Answer[supervision.OrganisationDetail], error) {
+		func(in *organisationInput) (*one[supervision.OrganisationDetail], error) {
 			return s.desk.Organisation(in.Key)
 		})
 	ask(s, tag, "/v1/lists", "list-lists", "The two lists of Order 60 (2018), with how many are on each",
-		func(context.Context, *Moment) (*supervision.Page[supervision.List], error) {
-			return s.desk.Lists()
-		})
-	ask(s, tag, "/v1/lists/{list}", "list-members", "Who is on a list now: since when, why, and by whose decision",
-		func(_ context.Context, in *listInput) (*supervision.Page[supervision.Member], error) {
-			page, err := s.desk.On(in.List, in.turn())
-			return paged(&in.Turning, page, err)
-		})
+		func(*Moment) (*page[supervision.List], error) { return s.desk.Lists() })
+	list(s, tag, "/v1/lists/{list}", "list-members", "Who is on a list now: since when, why, and by whose decision",
+		func(in *listInput) (*page[supervision.Member], error) { return s.desk.On(in.List, in.turn()) })
 }

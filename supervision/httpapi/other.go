@@ -1,10 +1,6 @@
 package httpapi
 
-import (
-	"context"
-
-	"civicledger/supervision"
-)
+import "civicledger/supervision"
 
 type anomaliesInput struct {
 	Turning
@@ -16,37 +12,25 @@ type anomaliesInput struct {
 	Order   string `query:"order" enum:"newest,oldest" default:"newest" doc:"Newest entry first, or oldest."`
 }
 
-type agenciesInput struct{ Turning }
-
 type agencyInput struct {
 	Moment
 	Agency string `path:"agency" maxLength:"63"`
 }
 
 func (s *server) otherRoutes() {
-	ask(s, "ledger", "/v1/agencies", "list-agencies", "Who may say what, with which keys, and how much was said",
-		func(_ context.Context, in *agenciesInput) (*supervision.Page[supervision.Agency], error) {
-			page, err := s.desk.Agencies(in.turn())
-			return paged(&in.Turning, page, err)
-		})
+	list(s, "ledger", "/v1/agencies", "list-agencies", "Who may say what, with which keys, and how much was said",
+		func(in *Turning) (*page[supervision.Agency], error) { return s.desk.Agencies(in.turn()) })
 	ask(s, "ledger", "/v1/agencies/{agency}", "get-agency", "One agency",
-		func(_ context.Context, in *agencyInput) (*supervision.Answer[supervision.Agency], error) {
-			return s.desk.Agency(in.Agency)
-		})
-	ask(s, "anomalies", "/v1/anomalies", "list-anomalies", "What does not fit: leads, never verdicts, with the entry each is about",
-		func(_ context.Context, in *anomaliesInput) (*supervision.Page[supervision.Anomaly], error) {
-			page, err := s.desk.Anomalies(supervision.AnomalyQuestion{
+		func(in *agencyInput) (*one[supervision.Agency], error) { return s.desk.Agency(in.Agency) })
+	list(s, "anomalies", "/v1/anomalies", "list-anomalies", "What does not fit: leads, never verdicts, with the entry each is about",
+		func(in *anomaliesInput) (*page[supervision.Anomaly], error) {
+			return s.desk.Anomalies(supervision.AnomalyQuestion{
 				Code: in.Code, Agency: in.Agency, Subject: in.Subject,
 				From: in.From, Newest: in.Order == "newest", Turn: in.turn(),
 			})
-			return paged(&in.Turning, page, err)
 		})
 	ask(s, "anomalies", "/v1/anomaly-codes", "list-anomaly-codes", "Every code of an anomaly, in words, with how often it stands",
-		func(context.Context, *Moment) (*supervision.Page[supervision.AnomalyCount], error) {
-			return s.desk.AnomalyCodes()
-		})
+		func(*Moment) (*page[supervision.AnomalyCount], error) { return s.desk.AnomalyCodes() })
 	ask(s, "ledger", "/v1/status", "get-status", "How far the log and the tables are",
-		func(context.Context, *Moment) (*supervision.Answer[supervision.Status], error) {
-			return s.desk.Status(s.version)
-		})
+		func(*Moment) (*one[supervision.Status], error) { return s.desk.Status(s.version) })
 }
