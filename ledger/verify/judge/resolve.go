@@ -151,7 +151,9 @@ func (j *Judge) Finish(r *verdict.Report, complete bool) {
 		j.Defects.Add(j.sub.Cut(j.next))
 	}
 	exact := j.choose()
-	j.judgeRoster()
+	if j.roster.Suite() != nil && !j.lost && j.roster.LogKey() != j.vkey {
+		j.Defects.Add(verdict.Defect{Kind: verdict.KindGenesis, Message: fmt.Sprintf("the ledger's own log key is %s, not the trusted one", j.roster.LogKey())})
+	}
 	j.judgeRepeated()
 	if complete && j.cp != nil && !exact && j.tree.size >= j.cp.Size {
 		j.Defects.Add(verdict.Defect{Kind: verdict.KindTreeRoot, First: 0, Last: max(j.cp.Size, 1) - 1, Message: j.rootMessage()})
@@ -174,12 +176,6 @@ func (j *Judge) rootMessage() string {
 		return "the entries agree with each other, but the checkpoint signs another history (a fork, or rewritten and linked again)"
 	}
 	return "the checkpoint's root cannot be made from these entries and the hashes they state: which others are as signed is not proven"
-}
-
-func (j *Judge) judgeRoster() {
-	if j.roster.Suite() != nil && !j.lost && j.roster.LogKey() != j.vkey {
-		j.Defects.Add(verdict.Defect{Kind: verdict.KindGenesis, Message: fmt.Sprintf("the ledger's own log key is %s, not the trusted one", j.roster.LogKey())})
-	}
 }
 
 // judgeRepeated finds what was said twice: whole submissions first.
