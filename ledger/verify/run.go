@@ -27,18 +27,19 @@ type Options struct {
 // there.
 func Run(ctx context.Context, src source.Source, vkey string, opts Options) *verdict.Report {
 	r := &verdict.Report{Format: verdict.Format, Source: src.Name(), Key: vkey, Defects: []verdict.Defect{}, Stands: []verdict.Standing{}, Notes: []string{}}
-	verifier, err := note.NewVerifier(vkey)
-	if err != nil {
-		r.Problem = "the key is not a verifier key: " + err.Error()
+	unchecked := func(problem string) *verdict.Report {
+		r.Problem = problem
 		r.Settle(nil, 0)
 		return r
+	}
+	verifier, err := note.NewVerifier(vkey)
+	if err != nil {
+		return unchecked("the key is not a verifier key: " + err.Error())
 	}
 	r.Origin = verifier.Name()
 	cp, defects, err := src.Signed(ctx, verifier)
 	if err != nil {
-		r.Problem = err.Error()
-		r.Settle(nil, 0)
-		return r
+		return unchecked(err.Error())
 	}
 	r.Checkpoint = cp.Seen()
 	newJudge := func() *judge.Judge { return judge.New(vkey, cp, opts.Known, opts.Progress, defects...) }

@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
+	"civicledger/ledger/verify/offline"
 	"civicledger/ledger/verify/verdict"
 )
 
@@ -41,7 +42,6 @@ type cli struct {
 // parse reads flags before, between and behind the arguments, of which there
 // must be count. When it returns false the program ends with code.
 func (c *cli) parse(flags *flag.FlagSet, count int, usage string) (args []string, code int, ok bool) {
-	flags.SetOutput(io.Discard)
 	err := flags.Parse(c.args)
 	for err == nil && flags.NArg() > 0 {
 		args = append(args, flags.Arg(0))
@@ -64,40 +64,58 @@ func (c *cli) parse(flags *flag.FlagSet, count int, usage string) (args []string
 }
 
 // fail says why something could not be done.
-func (c *cli) fail(err error) int {
-	fmt.Fprintf(c.stderr, "civicverify: %v\n", err)
+func fail(stderr io.Writer, err error) int {
+	fmt.Fprintf(stderr, "civicverify: %v\n", err)
 	return 2
 }
 
 // show prints a report, as JSON or in words, and returns the exit code.
 func (c *cli) show(report any, asJSON bool, words string, code int) int {
-	err := error(nil)
-	if asJSON {
-		enc := json.NewEncoder(c.stdout)
-		enc.SetEscapeHTML(false)
-		enc.SetIndent("", "  ")
-		err = enc.Encode(report)
-	} else {
-		_, err = io.WriteString(c.stdout, words)
-	}
-	if err != nil {
-		return c.fail(fmt.Errorf("write report: %w", err))
+	if err := write(c.stdout, report, asJSON, "  ", words); err != nil {
+		return fail(c.stderr, fmt.Errorf("write report: %w", err))
 	}
 	return code
 }
 
+// write writes a report, as JSON with an indent or in words.
+func write(w io.Writer, report any, asJSON bool, indent, words string) error {
+	if !asJSON {
+		_, err := io.WriteString(w, words)
+		return err
+	}
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", indent)
+	return enc.Encode(report)
+}
+
+// exitCode is that of a verdict of an offline check.
+func exitCode(verdict string) int {
+	if verdict == offline.Proven {
+		return 0
+	}
+	return 1
+}
+
 // trust is the key that a command believes, and what it remembers.
 type trust struct {
-	key   string // flag
-	state string // flag
-	vkey  string
+	key   string // flags
+	state string
+	json  bool
+
+	vkey string
 	note.Verifier
 	known *verdict.Signed // nil: nothing is kept
 }
 
-func (t *trust) flags(flags *flag.FlagSet) {
-	flags.StringVar(&t.key, "key", "", "")
-	flags.StringVar(&t.state, "state", "", "")
+// newFlags returns the flags that all commands have; the help is the usage.
+func newFlags(key, state *string, asJSON *bool) *flag.FlagSet {
+	flags := flag.NewFlagSet("", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.StringVar(key, "key", "", "")
+	flags.StringVar(state, "state", "", "")
+	flags.BoolVar(asJSON, "json", false, "")
+	return flags
 }
 
 func (t *trust) load() (err error) {
@@ -139,9 +157,9 @@ func ReadKey(key string) (string, error) {
 }
 
 // tellTo tells how far a long run is, every two seconds.
-func tellTo(w io.Writer) func(what string, done, total int64) {
+func tellTo[N int64 | uint64](w io.Writer) func(what string, done, total N) {
 	last := time.Now()
-	return func(what string, done, total int64) {
+	return func(what string, done, total N) {
 		if now := time.Now(); now.Sub(last) > 2*time.Second && total > 0 {
 			last = now
 			fmt.Fprintf(w, "%d of %d %s (%d %%)\n", done, total, what, done*100/total)
@@ -151,6 +169,6 @@ func tellTo(w io.Writer) func(what string, done, total int64) {
 
 // progressTo tells how far a log is verified.
 func progressTo(w io.Writer) func(done, total uint64) {
-	tell := tellTo(w)
-	return func(done, total uint64) { tell("entries", int64(done), int64(total)) }
+	tell := tellTo[uint64](w)
+	return func(done, total uint64) { tell("entries", done, total) }
 }

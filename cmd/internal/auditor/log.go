@@ -3,10 +3,10 @@ package auditor
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"civicledger/ledger/verify"
@@ -61,14 +61,11 @@ More commands, each with its own --help:
 
 func logCommand(ctx context.Context, c *cli) int {
 	var q Request
-	flags := flag.NewFlagSet("civicverify", flag.ContinueOnError)
+	flags := newFlags(&q.Key, &q.State, &q.JSON)
 	flags.StringVar(&q.Data, "data", "", "")
 	flags.StringVar(&q.URL, "url", "", "")
 	flags.StringVar(&q.Dir, "dir", "", "")
-	flags.StringVar(&q.State, "state", "", "")
-	flags.StringVar(&q.Key, "key", "", "")
 	flags.BoolVar(&q.Careful, "careful", false, "")
-	flags.BoolVar(&q.JSON, "json", false, "")
 	if _, code, ok := c.parse(flags, 0, Usage+moreUsage); !ok {
 		return code
 	}
@@ -80,11 +77,11 @@ func logCommand(ctx context.Context, c *cli) int {
 func Command(ctx context.Context, q Request, stdout, stderr io.Writer) int {
 	// What is alive is little, what passes through is much.
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
-	c := &cli{stdout: stdout, stderr: stderr}
 	r, err := q.run(ctx, stderr)
 	if err != nil {
-		return c.fail(err)
+		return fail(stderr, err)
 	}
+	c := &cli{stdout: stdout, stderr: stderr}
 	return c.show(r, q.JSON, Words(r), r.ExitCode())
 }
 
@@ -109,20 +106,15 @@ func (q *Request) run(ctx context.Context, stderr io.Writer) (*verdict.Report, e
 
 // source is where the log is read from: exactly one place.
 func (q *Request) source() (source.Source, error) {
-	var from []source.Source
-	if q.Data != "" {
-		from = append(from, source.Directory(q.Data))
+	switch {
+	case q.Data != "" && q.URL == "" && q.Dir == "":
+		return source.Directory(q.Data), nil
+	case q.URL != "" && q.Data == "" && q.Dir == "":
+		return source.Server(q.URL), nil
+	case q.Dir != "" && q.Data == "" && q.URL == "":
+		return source.Static(q.Dir), nil
 	}
-	if q.URL != "" {
-		from = append(from, source.Server(q.URL))
-	}
-	if q.Dir != "" {
-		from = append(from, source.Static(q.Dir))
-	}
-	if len(from) != 1 {
-		return nil, errors.New("give either --data DIR, --url URL or --dir DIR")
-	}
-	return from[0], nil
+	return nil, errors.New("give either --data DIR, --url URL or --dir DIR")
 }
 
 // Words is the report on a log for people.
@@ -178,11 +170,14 @@ func writeDefects(b *strings.Builder, r *verdict.Report) {
 }
 
 // Entries names a run of them.
-func Entries(first, last uint64) string {
+func Entries(first, last uint64) string { return span("entry", "entries", first, last) }
+
+// span names the entries or lines from first to last.
+func span[N int | uint64](one, several string, first, last N) string {
 	if first == last {
-		return fmt.Sprintf("entry %d", first)
+		return fmt.Sprintf("%s %d", one, first)
 	}
-	return fmt.Sprintf("entries %d to %d", first, last)
+	return fmt.Sprintf("%s %d to %d", several, first, last)
 }
 
 // writeEvidence prints the two heads of a ledger that contradicts itself.
@@ -190,11 +185,8 @@ func writeEvidence(b *strings.Builder, r *verdict.Report) {
 	if r.Known == nil || r.Checkpoint == nil {
 		return
 	}
-	for i := range r.Defects {
-		if r.Defects[i].Contradicts() {
-			writeHeads(b, r.Known.Note, r.Checkpoint.Note)
-			return
-		}
+	if slices.ContainsFunc(r.Defects, func(d verdict.Defect) bool { return d.Contradicts() }) {
+		writeHeads(b, r.Known.Note, r.Checkpoint.Note)
 	}
 }
 

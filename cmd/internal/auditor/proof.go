@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -37,27 +36,17 @@ Example:
 func proofCommand(_ context.Context, c *cli) int {
 	var t trust
 	var entryFile string
-	var asJSON bool
-	flags := flag.NewFlagSet("proof", flag.ContinueOnError)
-	t.flags(flags)
+	flags := newFlags(&t.key, &t.state, &t.json)
 	flags.StringVar(&entryFile, "entry", "", "")
-	flags.BoolVar(&asJSON, "json", false, "")
 	args, code, ok := c.parse(flags, 1, proofUsage)
 	if !ok {
 		return code
 	}
 	r, err := t.proof(args[0], entryFile)
 	if err != nil {
-		return c.fail(err)
+		return fail(c.stderr, err)
 	}
-	return c.show(r, asJSON, proofWords(r), provenCode(r.Verdict))
-}
-
-func provenCode(verdict string) int {
-	if verdict == offline.Proven {
-		return 0
-	}
-	return 1
+	return c.show(r, t.json, proofWords(r), exitCode(r.Verdict))
 }
 
 // proof checks the files.

@@ -2,7 +2,6 @@ package auditor
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -41,25 +40,22 @@ type receiptRequest struct {
 	trust
 	without string
 	verbose bool
-	json    bool
 }
 
 func receiptCommand(_ context.Context, c *cli) int {
 	var q receiptRequest
-	flags := flag.NewFlagSet("receipt", flag.ContinueOnError)
-	q.flags(flags)
+	flags := newFlags(&q.key, &q.state, &q.json)
 	flags.StringVar(&q.without, "without", "", "")
 	flags.BoolVar(&q.verbose, "v", false, "")
-	flags.BoolVar(&q.json, "json", false, "")
 	args, code, ok := c.parse(flags, 2, receiptUsage)
 	if !ok {
 		return code
 	}
 	r, err := q.check(args[0], args[1], c.stderr)
 	if err != nil {
-		return c.fail(err)
+		return fail(c.stderr, err)
 	}
-	return c.show(r, q.json, receiptWords(r, q.verbose), provenCode(r.Verdict))
+	return c.show(r, q.json, receiptWords(r, q.verbose), exitCode(r.Verdict))
 }
 
 func (q *receiptRequest) check(receiptsFile, eventsFile string, stderr io.Writer) (*offline.ReceiptReport, error) {
@@ -79,7 +75,7 @@ func (q *receiptRequest) check(receiptsFile, eventsFile string, stderr io.Writer
 		return nil, err
 	}
 	defer events.Close()
-	r, err := offline.CheckReceipts(text, events, without, q, q.known, tellTo(stderr))
+	r, err := offline.CheckReceipts(text, events, without, q, q.known, tellTo[int64](stderr))
 	if err != nil {
 		return nil, fmt.Errorf("check %s with %s: %w", eventsFile, receiptsFile, err)
 	}
@@ -133,24 +129,21 @@ func ListLines(lines []int) string {
 
 func receiptWords(r *offline.ReceiptReport, verbose bool) string {
 	var b strings.Builder
-	verdict := "PROVEN, every line is on the log byte for byte"
-	if r.Verdict != offline.Proven {
-		verdict = "NOT PROVEN"
-	}
+	words := map[string]string{offline.Proven: "PROVEN, every line is on the log byte for byte", offline.NotProven: "NOT PROVEN"}
 	held := 0
 	for i := range r.Receipts {
 		if r.Receipts[i].Holds {
 			held++
 		}
 	}
-	fmt.Fprintf(&b, "%s: %s\n  ledger      %s\n  proven      %d of %d lines, by %d of %d receipts\n", r.File, verdict, r.Origin, r.Proven, r.Lines, held, len(r.Receipts))
+	fmt.Fprintf(&b, "%s: %s\n  ledger      %s\n  proven      %d of %d lines, by %d of %d receipts\n", r.File, words[r.Verdict], r.Origin, r.Proven, r.Lines, held, len(r.Receipts))
 	for i := range r.Receipts {
 		if seen := &r.Receipts[i]; verbose || !seen.Holds {
 			writeReceipt(&b, seen)
 		}
 	}
 	for _, l := range r.NotProven {
-		fmt.Fprintf(&b, "  not proven  %s: %s\n", lineWords(l), l.Why)
+		fmt.Fprintf(&b, "  not proven  %s: %s\n", span("line", "lines", l.First, l.Last), l.Why)
 	}
 	for _, n := range r.Notes {
 		fmt.Fprintf(&b, "  note        %s\n", n)
@@ -168,7 +161,7 @@ func writeReceipt(b *strings.Builder, s *offline.ReceiptSeen) {
 		fmt.Fprintf(b, "%s: %s, recorded %s", s.Agency, Entries(s.First, s.Last), s.Recorded)
 	}
 	for i, l := range s.Lines {
-		fmt.Fprintf(b, "%s%s", map[bool]string{true: ", ", false: " and "}[i == 0], lineWords(l))
+		fmt.Fprintf(b, "%s%s", map[bool]string{true: ", ", false: " and "}[i == 0], span("line", "lines", l.First, l.Last))
 	}
 	if s.Same > 0 {
 		fmt.Fprintf(b, ", the same as receipt %d", s.Same)
@@ -177,11 +170,4 @@ func writeReceipt(b *strings.Builder, s *offline.ReceiptSeen) {
 		fmt.Fprintf(b, "\n              DOES NOT HOLD: %s", s.Problem)
 	}
 	b.WriteByte('\n')
-}
-
-func lineWords(l offline.LineRange) string {
-	if l.First == l.Last {
-		return fmt.Sprintf("line %d", l.First)
-	}
-	return fmt.Sprintf("lines %d to %d", l.First, l.Last)
 }

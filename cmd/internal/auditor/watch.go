@@ -2,9 +2,7 @@ package auditor
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"time"
@@ -55,7 +53,6 @@ type watcher struct {
 	url      string
 	interval time.Duration
 	once     bool
-	json     bool
 
 	log            *source.Tiles
 	follower       *follow.Follower
@@ -69,17 +66,15 @@ type watcher struct {
 
 func watchCommand(ctx context.Context, c *cli) int {
 	w := &watcher{stdout: c.stdout, stderr: c.stderr, wait: pause, now: time.Now}
-	flags := flag.NewFlagSet("watch", flag.ContinueOnError)
-	w.flags(flags)
+	flags := newFlags(&w.key, &w.state, &w.json)
 	flags.StringVar(&w.url, "url", "", "")
 	flags.DurationVar(&w.interval, "interval", 2*time.Second, "")
 	flags.BoolVar(&w.once, "once", false, "")
-	flags.BoolVar(&w.json, "json", false, "")
 	if _, code, ok := c.parse(flags, 0, watchUsage); !ok {
 		return code
 	}
 	if err := w.prepare(); err != nil {
-		return c.fail(err)
+		return fail(c.stderr, err)
 	}
 	return w.run(ctx)
 }
@@ -121,15 +116,13 @@ func (w *watcher) run(ctx context.Context) int {
 		case errors.As(err, &defect):
 			return w.accuse(ctx, defect)
 		case errors.As(err, &kept):
-			fmt.Fprintf(w.stderr, "civicverify: %v\n", err)
-			return 2
+			return fail(w.stderr, err)
 		case ctx.Err() != nil:
 			return w.ended()
 		case err == nil:
 			wait = w.interval
 		case w.once:
-			fmt.Fprintf(w.stderr, "civicverify: %v\n", err)
-			return 2
+			return fail(w.stderr, err)
 		default:
 			wait = min(2*wait, max(maxPause, w.interval))
 			fmt.Fprintf(w.stderr, "civicverify: %v; trying again in %v\n", err, wait)
@@ -147,8 +140,7 @@ func (w *watcher) run(ctx context.Context) int {
 // before its work was done.
 func (w *watcher) ended() int {
 	if w.once {
-		fmt.Fprintln(w.stderr, "civicverify: interrupted")
-		return 2
+		return fail(w.stderr, errors.New("interrupted"))
 	}
 	return 0
 }
@@ -179,7 +171,10 @@ func (w *watcher) round(ctx context.Context) error {
 			return &stateError{err}
 		}
 	}
-	return w.tell(cp)
+	if err := w.tell(cp); err != nil { // who cannot print watches for nobody
+		return &stateError{fmt.Errorf("write: %w", err)}
+	}
+	return nil
 }
 
 // progressLine is what is said of a checkpoint that was found sound.
@@ -201,38 +196,15 @@ func (w *watcher) tell(cp *verdict.Signed) error {
 		line.New -= *w.told
 	}
 	w.told = &cp.Size
-	if w.json {
-		return w.printLine(line)
-	}
-	_, err := fmt.Fprintf(w.stdout, "%s  sound: %d entries, %d new, the newest recorded %s, root %x\n", line.Time, line.Size, line.New, line.Recorded, line.Root)
-	return asStdout(err)
-}
-
-// asStdout: who cannot print watches for nobody.
-func asStdout(err error) error {
-	if err != nil {
-		return &stateError{fmt.Errorf("write: %w", err)}
-	}
-	return nil
-}
-
-func (w *watcher) printLine(what any) error {
-	enc := json.NewEncoder(w.stdout)
-	enc.SetEscapeHTML(false)
-	return asStdout(enc.Encode(what))
+	words := fmt.Sprintf("%s  sound: %d entries, %d new, the newest recorded %s, root %x\n", line.Time, line.Size, line.New, line.Recorded, line.Root)
+	return write(w.stdout, line, w.json, "", words)
 }
 
 // accuse explains a defect and ends.
 func (w *watcher) accuse(ctx context.Context, d *follow.Found) int {
 	r := w.follower.Explain(ctx, d, w.newest)
-	var err error
-	if w.json {
-		err = w.printLine(r)
-	} else {
-		_, err = io.WriteString(w.stdout, Words(r))
-	}
-	if err != nil {
-		fmt.Fprintf(w.stderr, "civicverify: write report: %v\n", err)
+	if err := write(w.stdout, r, w.json, "", Words(r)); err != nil {
+		fail(w.stderr, fmt.Errorf("write report: %w", err))
 	}
 	return 1
 }

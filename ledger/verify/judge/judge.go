@@ -75,7 +75,7 @@ func New(vkey string, cp, known *verdict.Signed, progress func(done, total uint6
 	j := &Judge{vkey: vkey, cp: cp, known: known, progress: progress, roster: roster.New(), suite: suite.Default(), cores: make(chan struct{}, runtime.GOMAXPROCS(0))}
 	j.tree.suite = j.suite // for a log without entries
 	j.Defects.Add(defects...)
-	j.tree.kept = map[uint64][]chain.Hash{}
+	j.moved, j.tree.kept = map[uint64]chain.Hash{}, map[uint64][]chain.Hash{}
 	for _, signed := range []*verdict.Signed{cp, known} { // what it takes to compute the root there
 		if signed != nil {
 			j.tree.kept[signed.Size/chain.TileWidth] = nil
@@ -213,9 +213,6 @@ func (j *Judge) parsed(i uint64, it *source.Item) {
 	if h.Index != i {
 		j.Defects.Add(verdict.Defect{Kind: verdict.KindOrder, First: i, Last: i, File: it.File, Offset: it.Offset, Message: fmt.Sprintf("here stands the entry whose header says index %d", h.Index)})
 		j.suspect(chain.Hash{}, false)
-		if j.moved == nil {
-			j.moved = map[uint64]chain.Hash{}
-		}
 		if len(j.moved) < maxMoved {
 			j.moved[h.Index] = it.Leaf
 		}

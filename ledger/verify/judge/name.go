@@ -33,31 +33,25 @@ func (j *Judge) nameDamage(exact bool) {
 	j.Defects.Kept = kept
 	for i := range j.suspects {
 		s := &j.suspects[i]
+		d := verdict.Defect{First: s.index, Last: s.index, File: s.file, Offset: s.offset}
 		switch {
 		case named[s.index]:
+			continue
 		case s.damaged():
-			j.Defects.Add(s.defect(exact && s.index < j.cp.Size))
+			d.Kind, d.Message = verdict.KindLeaf, fmt.Sprintf("its bytes have the hash %x, but the log states %x", s.computed[:8], s.stated[0][:8])
+			if exact && s.index < j.cp.Size {
+				d.Message += ", and the checkpoint signs that: this entry was changed"
+			}
 		case s.tile != "":
-			j.Defects.Add(verdict.Defect{
-				Kind: verdict.KindTile, First: s.index, Last: s.index, File: s.tile, Offset: int64(s.index % chain.TileWidth * suite.HashSize),
-				Message: "the served hash is not that of the entry",
-			})
+			d.Kind, d.Message = verdict.KindTile, "the served hash is not that of the entry"
+			d.File, d.Offset = s.tile, int64(s.index%chain.TileWidth*suite.HashSize)
 		case !contains(damaged, s.index+1, s.index+1):
-			j.Defects.Add(verdict.Defect{
-				Kind: verdict.KindLink, First: s.index, Last: s.index, File: s.file, Offset: s.offset,
-				Message: "the log states another hash for it than its bytes have",
-			})
+			d.Kind, d.Message = verdict.KindLink, "the log states another hash for it than its bytes have"
+		default:
+			continue
 		}
+		j.Defects.Add(d)
 	}
-}
-
-func (s *suspect) defect(signed bool) verdict.Defect {
-	d := verdict.Defect{Kind: verdict.KindLeaf, First: s.index, Last: s.index, File: s.file, Offset: s.offset}
-	d.Message = fmt.Sprintf("its bytes have the hash %x, but the log states %x", s.computed[:8], s.stated[0][:8])
-	if signed {
-		d.Message += ", and the checkpoint signs that: this entry was changed"
-	}
-	return d
 }
 
 // follows says whether a defect says nothing beyond the damage of entries that

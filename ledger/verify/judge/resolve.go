@@ -151,10 +151,16 @@ func (j *Judge) Finish(r *verdict.Report, complete bool) {
 		j.Defects.Add(j.sub.Cut(j.next))
 	}
 	exact := j.choose()
-	j.judgeRoster()
+	if j.roster.Suite() != nil && !j.lost && j.roster.LogKey() != j.vkey {
+		j.Defects.Add(verdict.Defect{Kind: verdict.KindGenesis, Message: fmt.Sprintf("the ledger's own log key is %s, not the trusted one", j.roster.LogKey())})
+	}
 	j.judgeRepeated()
 	if complete && j.cp != nil && !exact && j.tree.size >= j.cp.Size {
-		j.Defects.Add(verdict.Defect{Kind: verdict.KindTreeRoot, First: 0, Last: max(j.cp.Size, 1) - 1, Message: j.rootMessage()})
+		message := "the entries agree with each other, but the checkpoint signs another history (a fork, or rewritten and linked again)"
+		if len(j.suspects) > 0 {
+			message = "the checkpoint's root cannot be made from these entries and the hashes they state: which others are as signed is not proven"
+		}
+		j.Defects.Add(verdict.Defect{Kind: verdict.KindTreeRoot, First: 0, Last: max(j.cp.Size, 1) - 1, Message: message})
 	}
 	r.Known = j.known.Seen()
 	r.Notes = append(r.Notes, j.judgeKnown(exact)...)
@@ -167,19 +173,6 @@ func (j *Judge) Finish(r *verdict.Report, complete bool) {
 	r.Suite = j.suite.Name()
 	r.Stands = j.standing(exact)
 	r.Settle(j.Defects.Kept, j.Defects.Total)
-}
-
-func (j *Judge) rootMessage() string {
-	if len(j.suspects) == 0 {
-		return "the entries agree with each other, but the checkpoint signs another history (a fork, or rewritten and linked again)"
-	}
-	return "the checkpoint's root cannot be made from these entries and the hashes they state: which others are as signed is not proven"
-}
-
-func (j *Judge) judgeRoster() {
-	if j.roster.Suite() != nil && !j.lost && j.roster.LogKey() != j.vkey {
-		j.Defects.Add(verdict.Defect{Kind: verdict.KindGenesis, Message: fmt.Sprintf("the ledger's own log key is %s, not the trusted one", j.roster.LogKey())})
-	}
 }
 
 // judgeRepeated finds what was said twice: whole submissions first.

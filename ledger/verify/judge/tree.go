@@ -34,9 +34,6 @@ func (l *leaves) add(leaf chain.Hash) {
 // keep keeps the hashes of the current group, which holds the entry that was
 // just added.
 func (l *leaves) keep() {
-	if l.kept == nil {
-		l.kept = map[uint64][]chain.Hash{}
-	}
 	l.kept[uint64(len(l.roots))] = nil
 }
 
@@ -50,32 +47,12 @@ func (l *leaves) close() {
 // next puts the root of the current group, which is whole, to those before.
 func (l *leaves) next() {
 	l.close()
-	if l.fold != nil {
-		l.roots = append(l.roots, l.fold(l.current))
-	} else {
-		l.roots = append(l.roots, mth(l.suite, l.current))
+	root := l.fold
+	if root == nil {
+		root = func(group []chain.Hash) chain.Hash { return mth(l.suite, group) }
 	}
+	l.roots = append(l.roots, root(l.current))
 	l.current = l.current[:0]
-}
-
-// root returns the root with other hashes for some entries.
-func (l *leaves) root(other map[uint64]chain.Hash) chain.Hash {
-	roots := slices.Clone(l.roots)
-	if len(l.current) > 0 {
-		roots = append(roots, mth(l.suite, l.current))
-	}
-	changed := map[uint64][]chain.Hash{}
-	for index, hash := range other {
-		group := index / chain.TileWidth
-		if changed[group] == nil {
-			changed[group] = slices.Clone(l.kept[group])
-		}
-		changed[group][index%chain.TileWidth] = hash
-	}
-	for group, hashes := range changed {
-		roots[group] = mth(l.suite, hashes)
-	}
-	return mth(l.suite, roots)
 }
 
 // mth is the RFC 6962 tree hash over hashes of equal, full subtrees, of which
@@ -113,25 +90,24 @@ func (l *leaves) addGroups(hashes, roots []chain.Hash, fold func([]chain.Hash) c
 // rootAt returns the root over the first size leaves, with other hashes for
 // some; the group in which they end was kept.
 func (l *leaves) rootAt(size uint64, other map[uint64]chain.Hash) chain.Hash {
-	whole := size / chain.TileWidth
-	part := leaves{suite: l.suite, kept: l.kept}
-	if whole > uint64(len(l.roots)) { // the current group is full
-		part.roots = append(append(part.roots, l.roots...), mth(l.suite, l.current))
-	} else {
-		part.roots = append(part.roots, l.roots[:whole]...)
+	roots := append(slices.Clone(l.roots), mth(l.suite, l.current))[:(size+chain.TileWidth-1)/chain.TileWidth]
+	changed := map[uint64][]chain.Hash{}
+	whole, rest := size/chain.TileWidth, size%chain.TileWidth
+	if rest > 0 {
+		changed[whole] = slices.Clone(l.kept[whole][:rest])
 	}
-	if rest := size % chain.TileWidth; rest > 0 {
-		part.current = append(part.current, l.kept[whole][:rest]...)
-	}
-	below := map[uint64]chain.Hash{}
 	for index, hash := range other {
-		switch {
-		case index >= size:
-		case index/chain.TileWidth == whole:
-			part.current[index%chain.TileWidth] = hash
-		default:
-			below[index] = hash
+		group := index / chain.TileWidth
+		if index >= size {
+			continue
 		}
+		if changed[group] == nil {
+			changed[group] = slices.Clone(l.kept[group])
+		}
+		changed[group][index%chain.TileWidth] = hash
 	}
-	return part.root(below)
+	for group, hashes := range changed {
+		roots[group] = mth(l.suite, hashes)
+	}
+	return mth(l.suite, roots)
 }

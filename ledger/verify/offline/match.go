@@ -79,7 +79,11 @@ func (m *matcher) find(r *chain.Receipt) ([]int, error) {
 	for _, step := range []func(*trial) ([]int, error){
 		(*trial).atCursor, (*trial).atCuts, (*trial).leavingOneOut, (*trial).fromEveryLine, (*trial).leavingMoreOut,
 	} {
+		t.left = min(m.perStep, m.budget)
 		at, err := step(t)
+		if errors.Is(err, errBudget) {
+			continue // it ends a step only
+		}
 		if err != nil || at != nil {
 			return at, err
 		}
@@ -102,9 +106,6 @@ type trial struct {
 }
 
 var errBudget = errors.New("the search has no budget left")
-
-// begin gives a step its part of the budget.
-func (t *trial) begin() { t.left = min(t.m.perStep, t.m.budget) }
 
 // spend counts lines that were hashed.
 func (t *trial) spend(at []int) error {
@@ -203,7 +204,6 @@ func (t *trial) atCuts() ([]int, error) {
 // leavingOneOut tries to leave out one line: of those behind the cursor, and of
 // each cut that has one free line more than the receipt is for.
 func (t *trial) leavingOneOut() ([]int, error) {
-	t.begin()
 	at, err := t.leaveOut(t.m.file.free(t.m.cursor, t.m.file.count(), t.r.Count+1), 1)
 	for n := 0; at == nil && err == nil && n < len(t.m.cuts); n++ {
 		c := &t.m.cuts[n]
@@ -211,12 +211,11 @@ func (t *trial) leavingOneOut() ([]int, error) {
 			at, err = t.leaveOut(free, 1)
 		}
 	}
-	return at, within(err)
+	return at, err
 }
 
 // fromEveryLine tries neighbours wherever they begin.
 func (t *trial) fromEveryLine() (at []int, err error) {
-	t.begin()
 	free := t.m.file.free(0, t.m.file.count(), t.m.file.count())
 	for i := 0; i+t.r.Count <= len(free) && at == nil && err == nil; i++ {
 		part := free[i : i+t.r.Count]
@@ -224,24 +223,15 @@ func (t *trial) fromEveryLine() (at []int, err error) {
 			err = t.spend(part)
 		}
 	}
-	return at, within(err)
+	return at, err
 }
 
 // leavingMoreOut tries to leave out two lines and more behind the cursor.
 func (t *trial) leavingMoreOut() (at []int, err error) {
-	t.begin()
 	for k := 2; k <= maxLeftOut && at == nil && err == nil; k++ {
 		at, err = t.leaveOut(t.m.file.free(t.m.cursor, t.m.file.count(), t.r.Count+k), k)
 	}
-	return at, within(err)
-}
-
-// within: to have no budget left is no error, it ends a step.
-func within(err error) error {
-	if errors.Is(err, errBudget) {
-		return nil
-	}
-	return err
+	return at, err
 }
 
 // leaveOut tries all ways to leave k of the lines at out.

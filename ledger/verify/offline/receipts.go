@@ -158,11 +158,10 @@ func (c *receipts) check(r *ReceiptSeen) error {
 		// newer checkpoint perhaps. Whoever goes on, goes on behind it.
 		r.Same, r.at = before.Receipt, before.at
 	} else {
-		at, err := c.match.find(r.receipt)
-		if err != nil {
+		var err error
+		if r.at, err = c.match.find(r.receipt); err != nil {
 			return err
 		}
-		r.at = at
 	}
 	if r.at == nil {
 		r.Problem = c.unmatched(r.receipt)
@@ -218,12 +217,7 @@ func (c *receipts) settle() {
 	r.Lines, r.Verdict = c.file.count(), Proven
 	c.compareHeads()
 	c.comparePlaces()
-	for i := range r.Receipts {
-		if !r.Receipts[i].Holds {
-			r.Verdict = NotProven
-		}
-	}
-	if len(r.Forks) > 0 {
+	if len(r.Forks) > 0 || slices.ContainsFunc(r.Receipts, func(s ReceiptSeen) bool { return !s.Holds }) {
 		r.Verdict = NotProven
 	}
 	why := map[lineState]string{

@@ -81,7 +81,7 @@ func Accept(ctx context.Context, dir source.Directory, size uint64, j *judge.Jud
 		work.Go(func() { a.work(&keys[i]) })
 	}
 	work.Wait()
-	if !a.rest() {
+	if a.failed.Load() || ctx.Err() != nil || a.next < a.size || book.Tail() != nil || out.Defects.Total > 0 {
 		return false
 	}
 	accepted := *r
@@ -277,9 +277,4 @@ func (a *acceptor) submission(s *said) bool {
 	}
 	a.digests.add(s.digest[:])
 	return true
-}
-
-// rest looks at what lies behind the last whole frame.
-func (a *acceptor) rest() bool {
-	return !a.failed.Load() && a.ctx.Err() == nil && a.next >= a.size && a.book.Tail() == nil && a.out.Defects.Total == 0
 }

@@ -2,6 +2,7 @@ package quick
 
 import (
 	"encoding/binary"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -45,10 +46,7 @@ func sized(table []uint64, all []names, part int) []uint64 {
 	for size < 2*count {
 		size *= 2
 	}
-	if cap(table) < size {
-		return make([]uint64, size)
-	}
-	table = table[:size]
+	table = slices.Grow(table[:0], size)[:size]
 	clear(table)
 	return table
 }

@@ -210,12 +210,12 @@ var errMore = errors.New("there are more entries")
 // it states for the last entry before.
 func (b *Book) header(s, before *segment) (*chain.Hash, error) {
 	h, err := frame.ReadSegmentHeader(b.File)
-	bad := func(message string) {
-		b.defect(verdict.Defect{Kind: verdict.KindSegment, First: s.first, Last: s.first, File: s.file, Message: message})
+	bad := func(format string, args ...any) {
+		b.defect(verdict.Defect{Kind: verdict.KindSegment, First: s.first, Last: s.first, File: s.file, Message: fmt.Sprintf(format, args...)})
 	}
 	switch {
 	case errors.Is(err, frame.ErrFrame):
-		bad("its header is damaged: " + err.Error())
+		bad("its header is damaged: %v", err)
 		return nil, nil
 	case err != nil && s.size < frame.SegmentHeaderSize:
 		bad("it is cut in its header")
@@ -223,14 +223,14 @@ func (b *Book) header(s, before *segment) (*chain.Hash, error) {
 	case err != nil:
 		return nil, err
 	case h.Prev.Size != s.first:
-		bad(fmt.Sprintf("its header says that it begins at %d", h.Prev.Size))
+		bad("its header says that it begins at %d", h.Prev.Size)
 		return nil, nil
 	case before == nil && s.first != 0:
 		bad("the files before it are missing")
 	case before != nil && h.PrevFirst != before.first:
-		bad(fmt.Sprintf("the file before it should begin at %d", h.PrevFirst))
+		bad("the file before it should begin at %d", h.PrevFirst)
 	case before != nil && h.PrevSize != before.size:
-		bad(fmt.Sprintf("the file before it should have %d bytes, it has %d", h.PrevSize, before.size))
+		bad("the file before it should have %d bytes, it has %d", h.PrevSize, before.size)
 	}
 	b.reach = max(b.reach, s.first)
 	if s.first != b.Next || s.first == 0 {
@@ -319,10 +319,7 @@ func (b *Book) badPart(s *segment, part *frame.Part) error {
 		items[i].Offset += part.Offset
 	}
 	first := b.Next
-	last := max(first, first+uint64(len(items))) // where nothing is readable, the next frame tells how many are missing
-	if last > first {
-		last--
-	}
+	last := first + uint64(max(len(items), 1)) - 1 // where nothing is readable, the next frame tells how many are missing
 	b.defect(verdict.Defect{
 		Kind: verdict.KindFrame, First: first, Last: last, File: s.file, Offset: part.Offset,
 		Message: fmt.Sprintf("%d bytes are not a whole frame (%v)", part.Length, part.Err),

@@ -80,7 +80,7 @@ func fits(data []byte, start, stop, end int, index uint64) bool {
 		return true
 	case stop+4 >= end:
 		return false
-	case hasHeader(data[stop+4:end], index+1):
+	case bytes.HasPrefix(data[stop+4:end], headerStart(index+1)):
 		return true
 	}
 	after := stop + 4 + int(binary.BigEndian.Uint32(data[stop:]))
@@ -90,8 +90,6 @@ func fits(data []byte, start, stop, end int, index uint64) bool {
 func headerStart(index uint64) []byte {
 	return append(strconv.AppendUint([]byte("1 "), index, 10), ' ')
 }
-
-func hasHeader(data []byte, index uint64) bool { return bytes.HasPrefix(data, headerStart(index)) }
 
 // findHeader returns where the length before the header of an entry begins, or
 // the end.

@@ -39,7 +39,7 @@ type Batch struct {
 	Items []Item
 
 	done   chan struct{} // closed when each item is judged by itself
-	reused bool          // items are recycled
+	reused bool          // items are recycled: the source does not look at them again
 }
 
 // Item is one entry and what stands around it.
@@ -108,7 +108,11 @@ func (r *Reader) Read(src Source, size uint64, take func(*Batch)) error {
 	for b := range r.batches {
 		<-b.done
 		take(b)
-		r.recycle(b)
+		if b.reused {
+			clear(b.Items)
+			b.Items = b.Items[:0]
+			spare.Put(&b.Items)
+		}
 	}
 	return <-failed
 }
@@ -141,15 +145,6 @@ func (r *Reader) put(b *Batch) error {
 
 // spare keeps the items of judged batches, which are large, for new ones.
 var spare = sync.Pool{New: func() any { return new([]Item) }}
-
-// recycle gives back a batch of a source that does not look at it again.
-func (r *Reader) recycle(b *Batch) {
-	if b.reused {
-		clear(b.Items)
-		b.Items = b.Items[:0]
-		spare.Put(&b.Items)
-	}
-}
 
 // suiteOf returns the suite that the genesis entry names.
 func suiteOf(b *Batch) *suite.Suite {

@@ -71,21 +71,17 @@ func (s *Tiles) Hashes(ctx context.Context, level int, n uint64, width int) ([]c
 }
 
 // Entries returns the first width entries of a bundle, not verified: those from
-// 256n on. The error wraps ErrAbsent where the log does not have them.
+// 256n on. The error wraps ErrAbsent where the log does not have them; where a
+// bundle ends too early, those it has are returned with it, the others nil.
 func (s *Tiles) Entries(ctx context.Context, n uint64, width int) ([][]byte, error) {
 	data, err := s.tile(ctx, "entries", n, width, maxBundle)
 	if err != nil {
 		return nil, err
 	}
-	return split(tilePath("entries", n, width), data, width)
-}
-
-// split cuts a bundle into its entries; nil are those behind its end.
-func split(path string, data []byte, width int) ([][]byte, error) {
 	entries := make([][]byte, width)
 	for i := range entries {
 		if len(data) < 2 || len(data)-2 < int(binary.BigEndian.Uint16(data)) {
-			return entries, fmt.Errorf("%s ends after %d entries of %d: %w", path, i, width, ErrAbsent)
+			return entries, fmt.Errorf("%s ends after %d entries of %d: %w", tilePath("entries", n, width), i, width, ErrAbsent)
 		}
 		end := 2 + int(binary.BigEndian.Uint16(data))
 		entries[i], data = data[2:end:end], data[end:]
@@ -140,11 +136,11 @@ func (s *Tiles) Bundles(ctx context.Context, n, size uint64, take func(*Bundle) 
 
 func (s *Tiles) load(ctx context.Context, b *Bundle) {
 	defer close(b.done)
-	data, err := s.tile(ctx, "entries", b.n, b.width, maxBundle)
-	if b.Err = err; err == nil {
-		b.Entries, b.Short = split(tilePath("entries", b.n, b.width), data, b.width)
+	b.Entries, b.Short = s.Entries(ctx, b.n, b.width)
+	if b.Entries == nil {
+		b.Err, b.Short = b.Short, nil
 	}
-	if err == nil || errors.Is(err, ErrAbsent) {
+	if b.Err == nil || errors.Is(b.Err, ErrAbsent) {
 		b.Stated, b.TileErr = s.Hashes(ctx, 0, b.n, b.width)
 	}
 }
@@ -213,9 +209,9 @@ func (u *upper) grow(ctx context.Context) error {
 		return nil
 	}
 	<-u.last.done
-	leaves := make([]chain.Hash, len(u.last.Items))
-	for i := range leaves {
-		leaves[i] = u.last.Items[i].Leaf
+	var leaves []chain.Hash
+	for i := range u.last.Items {
+		leaves = append(leaves, u.last.Items[i].Leaf)
 	}
 	if u.tile == nil {
 		u.tile = leaves

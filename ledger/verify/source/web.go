@@ -108,19 +108,11 @@ type web struct {
 // sixth, and trying again takes it a second.
 func (w *web) fewer() {
 	w.few.Do(func() {
-		for n := range maxRequests - fewRequests {
-			select {
-			case w.turns <- struct{}{}: // it is never given back
-				continue
-			default:
+		go func() { // as the requests under way end
+			for range maxRequests - fewRequests {
+				w.turns <- struct{}{} // it is never given back
 			}
-			go func() { // as the requests under way end
-				for range maxRequests - fewRequests - n {
-					w.turns <- struct{}{}
-				}
-			}()
-			return
-		}
+		}()
 	})
 }
 

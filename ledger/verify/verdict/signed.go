@@ -65,8 +65,7 @@ func LoadState(file string, verifier note.Verifier) (*Signed, error) {
 // SaveState replaces the file in one step: after a crash it holds the old note
 // or the new one.
 func SaveState(file, note string) error {
-	err := replaceFile(file, note)
-	if err != nil {
+	if err := replaceFile(file, note); err != nil {
 		return fmt.Errorf("save state: %w", err)
 	}
 	return nil
