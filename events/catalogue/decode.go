@@ -2,6 +2,7 @@ package catalogue
 
 import (
 	"fmt"
+	"reflect"
 
 	"github.com/go-json-experiment/json"
 
@@ -15,6 +16,15 @@ func Decode[T any](e *events.Event) (T, error) {
 	var data T
 	if err := json.Unmarshal(e.Data, &data, json.RejectUnknownMembers(true)); err != nil {
 		return data, fmt.Errorf("decode %s: %w", e.Type, err)
+	}
+	return data, nil
+}
+
+// Decode is Decode into the struct of the type, to which data points.
+func (t *Type) Decode(e *events.Event) (data any, err error) {
+	data = reflect.New(t.goType).Interface()
+	if err := json.Unmarshal(e.Data, data, json.RejectUnknownMembers(true)); err != nil {
+		return nil, fmt.Errorf("decode %s: %w", e.Type, err)
 	}
 	return data, nil
 }
