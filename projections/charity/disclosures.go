@@ -98,9 +98,12 @@ func (p *Projection) compare(b *projections.Batch, d *Disclosure, days []*Day) {
 func count(d *Disclosure, days []*Day) Figures {
 	var received, receivedCount, spent, allReceived, allSpent total
 	for _, day := range days {
-		if day.Date > d.To {
+		outside := day.Date < d.From || day.Date > d.To
+		if outside {
 			received.see(day.ReceivedCount)
 			spent.see(day.SpentCount)
+		}
+		if day.Date > d.To {
 			continue
 		}
 		if day.Over != 0 {
@@ -108,9 +111,7 @@ func count(d *Disclosure, days []*Day) Figures {
 		}
 		allReceived.add(day.Received, day.ReceivedCount)
 		allSpent.add(day.Spent, day.SpentCount)
-		if day.Date < d.From {
-			received.see(day.ReceivedCount)
-			spent.see(day.SpentCount)
+		if outside {
 			continue
 		}
 		received.add(day.Received, day.ReceivedCount)

@@ -73,7 +73,7 @@ func New() *Projection {
 		budgets: projections.NewOverlay(budgetTable), transfers: projections.NewOverlay(transferTable),
 		subsidies: projections.NewOverlay(subsidyTable), recoveries: projections.NewOverlay(recoveryTable),
 		statements:     projections.NewOverlay(statementTable),
-		payments:       newPayments(),
+		payments:       payments{one: map[paymentKey]paying{}, more: map[paymentKey]*paymentSaid{}, dirty: map[paymentKey]struct{}{}},
 		series:         map[string]*series{},
 		moves:          map[string]dayNet{},
 		dirtyTransfers: projections.Dirty{}, dirtySeries: projections.Dirty{}, dirtyRecoveries: projections.Dirty{},

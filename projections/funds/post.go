@@ -37,7 +37,11 @@ func (p *Projection) book(c *projections.Change, m movement, who party, credit, 
 		return &Account{Fund: m.fund, Holder: who.key, Currency: m.currency}
 	})
 	a.HolderName = a.names.Add(who.name, c.Sign)
-	i := monthOf(a, m.date[:min(7, len(m.date))])
+	name := m.date[:min(7, len(m.date))]
+	i, ok := slices.BinarySearchFunc(a.Months, name, func(m Month, name string) int { return strings.Compare(m.Month, name) })
+	if !ok {
+		a.Months = slices.Insert(a.Months, i, Month{Month: name})
+	}
 	month := &a.Months[i]
 	projections.Add(&a.Credits, c.Sign*credit, &a.Over)
 	projections.Add(&a.Debits, c.Sign*debit, &a.Over)
@@ -55,14 +59,6 @@ func (p *Projection) book(c *projections.Change, m movement, who party, credit, 
 	if a.Movements == 0 {
 		p.accounts.Delete(key)
 	}
-}
-
-func monthOf(a *Account, month string) int {
-	i, ok := slices.BinarySearchFunc(a.Months, month, func(m Month, month string) int { return strings.Compare(m.Month, month) })
-	if !ok {
-		a.Months = slices.Insert(a.Months, i, Month{Month: month})
-	}
-	return i
 }
 
 // settleOver says at the fund's opening which of its accounts are out of range.

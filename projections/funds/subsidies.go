@@ -43,10 +43,6 @@ const isReturn = -1
 // maxNamed bounds the duplicates of one number that are named.
 const maxNamed = 100
 
-func newPayments() payments {
-	return payments{one: map[paymentKey]paying{}, more: map[paymentKey]*paymentSaid{}, dirty: map[paymentKey]struct{}{}}
-}
-
 func (a paying) compare(b paying) int {
 	return cmp.Or(cmp.Compare(a.date, b.date), -cmp.Compare(min(a.amount, 0)>>63, min(b.amount, 0)>>63), cmp.Compare(a.key, b.key))
 }

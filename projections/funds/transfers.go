@@ -11,12 +11,11 @@ import (
 // leg; which, is decided before.
 func (p *Projection) transfer(c *projections.Change, d *catalogue.TransferSent, received bool) {
 	from, to := holder(c, d.From), holder(c, d.To)
-	transit := party{OutsideTransit, ""}
+	m := movement{d.Fund, d.Currency, d.Date, from, party{OutsideTransit, ""}, d.Amount}
 	if received {
-		p.move(c, movement{d.Fund, d.Currency, d.Date, transit, to, d.Amount})
-	} else {
-		p.move(c, movement{d.Fund, d.Currency, d.Date, from, transit, d.Amount})
+		m.from, m.to = m.to, to
 	}
+	p.move(c, m)
 	key, e := projections.Key(d.Fund, d.Transfer), c.Entry
 	row := p.transfers.EditOr(key, func() *Transfer {
 		return &Transfer{Fund: d.Fund, Transfer: d.Transfer}

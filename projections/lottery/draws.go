@@ -109,12 +109,8 @@ func (d *Draw) oddity(n *notice, code, detail, message string) projections.Odd {
 
 // stating returns the notice that states a figure.
 func (d *Draw) stating(name string) *notice {
-	for i := range d.notices {
-		if d.notices[i].Index == d.Stated[name] {
-			return &d.notices[i]
-		}
-	}
-	return &d.notices[0]
+	at := slices.IndexFunc(d.notices, func(n notice) bool { return n.Index == d.Stated[name] })
+	return &d.notices[max(0, at)]
 }
 
 // check judges a draw and files what is odd about it. It is done again
