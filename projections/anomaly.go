@@ -1,6 +1,9 @@
 package projections
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Codes of anomalies that the Runner itself finds. Those of the projections
 // stand in their packages; Titles has them all.
@@ -79,15 +82,7 @@ func (f *AnomalyFilter) accepts(a *Anomaly) bool {
 		f.Jurisdiction != nil && !f.Jurisdiction(a.Jurisdiction):
 		return false
 	}
-	if f.Subject == "" {
-		return true
-	}
-	for _, s := range a.Subjects {
-		if s == f.Subject {
-			return true
-		}
-	}
-	return false
+	return f.Subject == "" || slices.Contains(a.Subjects, f.Subject)
 }
 
 // Anomalies lists what folding found, in the order of the log.
@@ -108,11 +103,7 @@ func (v *View) AnomalyCounts(f AnomalyFilter) map[string]int {
 
 // AnomaliesOf returns what was found about one entry.
 func (v *View) AnomaliesOf(index uint64) []*Anomaly {
-	var found []*Anomaly
-	for a := range anomalies.Rows(v, Uint(index)) {
-		found = append(found, a)
-	}
-	return found
+	return slices.Collect(anomalies.Rows(v, Uint(index)))
 }
 
 // CorrectedBy returns the index of the entry that took the place of this one.

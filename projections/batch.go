@@ -12,7 +12,6 @@ type Batch struct {
 	waiting     *waiting
 	void        map[uint64]bool     // entries whose correction could not be determined: they count nowhere
 	found       map[uint64][]string // keys of anomalies put in this batch, by entry
-	past        bool                // names are joined, and funds stand, as before this batch
 	name        string              // of the projection that is being called
 }
 
@@ -23,19 +22,53 @@ func newBatch() *Batch {
 	}
 }
 
-// Report files what was found about e. Index, type, agency and jurisdiction
-// are filled in; one code and detail stands once for an entry.
-func (b *Batch) Report(e *Entry, a Anomaly) {
-	a.Index = e.Index
-	b.Found(e.Speaker(), a)
+// Change is an entry that is applied (Sign 1), or taken back (Sign -1): it counts
+// no more, or is applied again under another key. Key and Entry.Waits say what
+// they said when it was applied, and all that was found about it is withdrawn.
+type Change struct {
+	Entry *Entry
+	Sign  int64
+	batch *Batch
 }
 
-// Found files what was found about the entry that a names. It stands until it
-// is withdrawn or the entry is retracted.
-func (b *Batch) Found(who Speaker, a Anomaly) {
-	a.Type, a.Agency, a.Jurisdiction, a.Projection = who.Type, who.Agency, who.Jurisdiction, b.name
+// Applies reports whether the entry counts from now on.
+func (c *Change) Applies() bool { return c.Sign > 0 }
+
+// Placed puts what an entry says into a list in order, or takes it out.
+func Placed[T any](c *Change, list []T, one T, compare func(a, b T) int) []T {
+	at, _ := slices.BinarySearchFunc(list, one, compare)
+	if c.Applies() {
+		return slices.Insert(list, at, one)
+	}
+	return slices.Delete(list, at, at+1)
+}
+
+// Report files what was found about e, which may be unreadable.
+func (b *Batch) Report(e *Entry, a Anomaly) { b.Found(Ref{Index: e.Index, By: e.Speaker()}, a) }
+
+// Found files what was found about an entry, of which it fills in index, type,
+// agency and jurisdiction. It stands until it is withdrawn or the entry is
+// retracted; one code and detail stands once for an entry.
+func (b *Batch) Found(about Ref, a Anomaly) {
+	a.Index, a.Type, a.Agency, a.Jurisdiction = about.Index, about.By.Type, about.By.Agency, about.By.Jurisdiction
+	a.Projection = b.name
 	b.found[a.Index] = append(b.found[a.Index], a.key())
 	b.anomalies.Put(&a)
+}
+
+// Odd is what was found about an entry, kept to be withdrawn.
+type Odd struct {
+	Ref Ref
+	Anomaly
+}
+
+// Judge files what was found about an entry where it is so, and else withdraws it.
+func (b *Batch) Judge(about Ref, so bool, a Anomaly) {
+	if so {
+		b.Found(about, a)
+	} else {
+		b.Withdraw(about.Index, a.Code, a.Detail)
+	}
 }
 
 // Withdraw takes back what was found, if it was.
@@ -59,26 +92,18 @@ func (b *Batch) fold(entries []*Entry, first uint64, projections []Projection, r
 		b.hear(e, first, projections)
 	}
 	b.standing.decide()
-	var out, in []uint64
-	for _, f := range b.standing.touched {
-		if f.was != f.holds {
-			out, in = f.turn(first, out, in)
-		}
-	}
-	join := func(stands bool) func(*Entry) { return func(e *Entry) { b.names.register(e, stands) } }
-	if err := read(b.registrations(out), join(false)); err != nil {
-		return err
-	}
-	if err := read(b.registrations(in), join(true)); err != nil {
+	out, in := b.standing.turned(first)
+	join := func(e *Entry) { b.names.register(e, b.standing.stands(e.Index)) }
+	if err := read(b.registrations(slices.Concat(out, in)), join); err != nil {
 		return err
 	}
 	for _, e := range entries {
 		if b.standing.stands(e.Index) {
-			b.names.register(e, true)
+			join(e)
 		}
 	}
-	retract := func(e *Entry) { b.retract(e, projections) }
-	apply := func(e *Entry) { b.apply(e, projections) }
+	retract := func(e *Entry) { b.change(e, -1, projections) }
+	apply := func(e *Entry) { b.change(e, 1, projections) }
 	move := func(e *Entry) { retract(e); apply(e) }
 	if err := read(out, retract); err != nil {
 		return err
@@ -125,13 +150,15 @@ func (b *Batch) hear(e *Entry, first uint64, projections []Projection) {
 	}
 }
 
-// turn appends the older entries that count no more, and that do from now on.
-func (f *fact) turn(first uint64, out, in []uint64) (_, _ []uint64) {
-	if f.was >= 0 {
-		out = append(out, f.versions[f.was].Index)
-	}
-	if f.holds >= 0 && f.versions[f.holds].Index < first {
-		in = append(in, f.versions[f.holds].Index)
+// turned are the older entries that count no more, and that do from now on.
+func (s *standing) turned(first uint64) (out, in []uint64) {
+	for _, f := range s.touched {
+		if f.was >= 0 && f.was != f.holds {
+			out = append(out, f.versions[f.was].Index)
+		}
+		if f.holds >= 0 && f.was != f.holds && f.versions[f.holds].Index < first {
+			in = append(in, f.versions[f.holds].Index)
+		}
 	}
 	return out, in
 }
@@ -139,8 +166,7 @@ func (f *fact) turn(first uint64, out, in []uint64) (_, _ []uint64) {
 // registrations are those of the entries that join names.
 func (b *Batch) registrations(indexes []uint64) (some []uint64) {
 	for _, index := range indexes {
-		f := b.standing.facts[index]
-		if f.versions[0].by.Type == "organisation.registered.v1" {
+		if b.standing.facts[index].versions[0].By.Type == "organisation.registered.v1" {
 			some = append(some, index)
 		}
 	}
@@ -164,31 +190,24 @@ func (b *Batch) refiled(first uint64) []uint64 {
 	})
 }
 
-func (b *Batch) apply(e *Entry, projections []Projection) {
+func (b *Batch) change(e *Entry, sign int64, projections []Projection) {
+	c := &Change{e, sign, b}
 	name, currency := money(e.Data)
-	if e.Waits = !b.standing.met(name, currency, false); e.Waits {
-		b.waiting.set(e.Agency, e.Index, true)
+	if e.Waits = !b.standing.met(name, currency, !c.Applies()); e.Waits {
+		b.waiting.set(e.Agency, e.Index, c.Applies())
+	}
+	if !c.Applies() {
+		for _, key := range b.found[e.Index] {
+			b.anomalies.Delete(key)
+		}
+		for a := range b.anomalies.written(Uint(e.Index)) {
+			b.anomalies.Delete(a.key())
+		}
 	}
 	for _, p := range projections {
 		b.name = p.Name()
-		p.Apply(b, e)
+		p.Change(c)
 	}
-}
-
-func (b *Batch) retract(e *Entry, projections []Projection) {
-	name, currency := money(e.Data)
-	if e.Waits = !b.standing.met(name, currency, true); e.Waits {
-		b.waiting.set(e.Agency, e.Index, false)
-	}
-	for _, key := range slices.AppendSeq(b.found[e.Index], b.anomalies.written(Uint(e.Index))) {
-		b.anomalies.Delete(key)
-	}
-	b.past = true
-	for _, p := range projections {
-		b.name = p.Name()
-		p.Retract(b, e)
-	}
-	b.past = false
 }
 
 // settle ends the batch for every projection.
@@ -223,19 +242,19 @@ func (b *Batch) file(f *fact) {
 		}
 		waits := i > f.holds && i > 0 && !b.standing.met(v.fund, v.currency, false)
 		if i > 0 {
-			b.waiting.set(v.by.Agency, v.Index, waits)
+			b.waiting.set(v.By.Agency, v.Index, waits)
 		}
 		if i <= f.holds || waits {
 			continue
 		}
 		a := Anomaly{
-			Index: v.Index, Code: v.code, Subjects: v.subjects,
+			Code: v.code, Subjects: v.subjects,
 			Message: "another event says it with an earlier legal date, or the same and a smaller event key; this one is not counted",
 		}
 		if i > 0 {
 			a.Code, a.Detail, a.Message = CodeCorrectionRefused, "claim", "the word before stands: "+a.Message
 		}
-		b.Found(v.by, a)
+		b.Found(v.Ref, a)
 	}
 }
 

@@ -54,14 +54,11 @@ type Projection interface {
 	Name() string
 	// Tables are its overlays, always the same ones.
 	Tables() []Staged
-	// Apply adds what e says. It cannot refuse: which entries count, and whether
-	// the money they move waits for its fund, is decided before. What the tables
-	// say depends on which entries are applied, never on their order.
-	Apply(b *Batch, e *Entry)
-	// Retract takes back exactly what Apply added for e: e counts no more, or is
-	// applied again under another key. Key and e.Waits say what they said then, and
-	// all that was found about e is withdrawn.
-	Retract(b *Batch, e *Entry)
+	// Change adds what an entry says, or takes back exactly that. It cannot refuse:
+	// which entries count, and whether the money they move waits for its fund, is
+	// decided before. What the tables say depends on which entries are applied,
+	// never on their order.
+	Change(c *Change)
 	// Settle ends a batch: what is derived from more than one entry is brought
 	// up to date. Its outcome may depend on the rows, never on the batch.
 	Settle(b *Batch)

@@ -17,10 +17,11 @@ type Ref struct {
 	Index uint64
 	Date  string
 	Key   chain.EventKey
+	By    Speaker
 }
 
 // Ref returns the entry's place in the order that counts.
-func (e *Entry) Ref() Ref { return Ref{e.Index, e.Date(), e.EventKey} }
+func (e *Entry) Ref() Ref { return Ref{e.Index, e.Date(), e.EventKey, e.Speaker()} }
 
 // Compare orders by legal date, then by event key.
 func (r Ref) Compare(s Ref) int {

@@ -99,19 +99,19 @@ func (ns *names) of(published string) *name {
 	return n
 }
 
-// Key is what every read model files an organisation under that e names: its
-// code, that of the one registration of its name, or name:… where it is not
+// Key is what every read model files an organisation under that the entry names:
+// its code, that of the one registration of its name, or name:… where it is not
 // joined.
-func (b *Batch) Key(e *Entry, o ident.OrgRef) string {
+func (c *Change) Key(o ident.OrgRef) string {
 	if o.Code != "" || o.Name == "" {
 		return o.Code
 	}
-	n := b.names.of(o.Name)
-	n.mentions.add(e.Index)
-	if b.past {
-		return n.owner(n.was, e)
+	n := c.batch.names.of(o.Name)
+	n.mentions.add(c.Entry.Index)
+	if c.Applies() {
+		return n.owner(n.now, c.Entry)
 	}
-	return n.owner(n.now, e)
+	return n.owner(n.was, c.Entry)
 }
 
 func (n *name) owner(registered []Registered, e *Entry) string {

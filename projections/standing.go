@@ -14,8 +14,6 @@ type version struct {
 	code     string   // marks what says it again
 	fund     string   // what a correction waits for, "" for most
 	currency string   // of the fund
-
-	by Speaker
 }
 
 // fact is what one agency says in one event and the corrections of it. Only
@@ -52,7 +50,7 @@ func newStanding() *standing {
 }
 
 func versionOf(e *Entry) version {
-	v := version{Ref: e.Ref(), by: e.Speaker()}
+	v := version{Ref: e.Ref()}
 	v.subjects, v.code = claimed(e.Data)
 	if v.code != "" {
 		v.claim = Key(append([]string{v.code}, v.subjects...)...)

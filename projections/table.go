@@ -28,6 +28,15 @@ func Key(parts ...string) string {
 	return string(key)
 }
 
+// Prefix is the beginning of all keys with these parts, up to the first that is
+// "": of all keys for none.
+func Prefix(parts ...string) string {
+	if n := slices.Index(parts, ""); n >= 0 {
+		parts = parts[:n]
+	}
+	return Key(parts...)
+}
+
 // Uint writes a number so that keys sort as numbers do.
 func Uint(n uint64) string {
 	digits := strconv.FormatUint(n, 16)
@@ -171,23 +180,16 @@ func (o *Overlay[R]) Put(row *R) { o.rows[o.table.key(row)] = row }
 // Delete removes the row with that key, if there is one.
 func (o *Overlay[R]) Delete(key string) { o.rows[key] = nil }
 
-// written yields the keys of rows that batches before this one left under the
-// prefix.
-func (o *Overlay[R]) written(prefix string) iter.Seq[string] {
-	return func(yield func(string) bool) {
-		for row := range rowsOf[R](o.txn, o.table.name, prefix) {
-			if !yield(o.table.key(row)) {
-				return
-			}
-		}
-	}
+// written yields the rows that batches before this one left under the prefix.
+func (o *Overlay[R]) written(prefix string) iter.Seq[*R] {
+	return rowsOf[R](o.txn, o.table.name, prefix)
 }
 
 // Ascend yields the rows whose key begins with prefix, in key order, this
 // batch's changes included, for reading. It is for rare and short scans.
 func (o *Overlay[R]) Ascend(prefix string) iter.Seq[*R] {
 	rows := map[string]*R{}
-	for row := range rowsOf[R](o.txn, o.table.name, prefix) {
+	for row := range o.written(prefix) {
 		rows[o.table.key(row)] = row
 	}
 	for key, row := range o.rows {

@@ -35,7 +35,6 @@ type waiting struct {
 
 type waits struct {
 	list  []uint64        // ascending
-	shown []uint64        // the first of list
 	turns map[uint64]bool // in this batch: waits, or no more
 }
 
@@ -54,9 +53,12 @@ func (w *waiting) set(agency string, index uint64, is bool) {
 	one.turns[index] = is
 }
 
+func (w *waits) shown() []uint64 { return w.list[:min(len(w.list), MaxWaiting)] }
+
 // turn brings the list up to date and returns what is to be shown no more and
 // what anew.
 func (w *waits) turn() (hide, show []uint64) {
+	before := slices.Clone(w.shown())
 	w.list = slices.DeleteFunc(w.list, func(index uint64) bool { _, turned := w.turns[index]; return turned })
 	for index, is := range w.turns {
 		if is {
@@ -64,17 +66,14 @@ func (w *waits) turn() (hide, show []uint64) {
 		}
 	}
 	slices.Sort(w.list)
-	shown := slices.Clone(w.list[:min(len(w.list), MaxWaiting)])
-	stays := func(among []uint64) func(uint64) bool {
-		return func(index uint64) bool {
+	less := func(list, other []uint64) []uint64 {
+		return slices.DeleteFunc(slices.Clone(list), func(index uint64) bool {
 			_, turned := w.turns[index]
-			_, found := slices.BinarySearch(among, index)
+			_, found := slices.BinarySearch(other, index)
 			return found && !turned
-		}
+		})
 	}
-	hide = slices.DeleteFunc(slices.Clone(w.shown), stays(shown))
-	show = slices.DeleteFunc(slices.Clone(shown), stays(w.shown))
-	w.shown = shown
+	hide, show = less(before, w.shown()), less(w.shown(), before)
 	clear(w.turns)
 	return hide, show
 }

@@ -2,6 +2,7 @@ package catalogue
 
 import (
 	"fmt"
+	"reflect"
 
 	"github.com/go-json-experiment/json"
 
@@ -13,8 +14,22 @@ import (
 // validated and checks no rules. Safe for concurrent use.
 func Decode[T any](e *events.Event) (T, error) {
 	var data T
-	if err := json.Unmarshal(e.Data, &data, json.RejectUnknownMembers(true)); err != nil {
-		return data, fmt.Errorf("decode %s: %w", e.Type, err)
+	err := decode(e, &data)
+	return data, err
+}
+
+// Decode is Decode into the struct of the type, to which data points.
+func (t *Type) Decode(e *events.Event) (data any, err error) {
+	data = reflect.New(t.goType).Interface()
+	if err := decode(e, data); err != nil {
+		return nil, err
 	}
 	return data, nil
+}
+
+func decode(e *events.Event, into any) error {
+	if err := json.Unmarshal(e.Data, into, json.RejectUnknownMembers(true)); err != nil {
+		return fmt.Errorf("decode %s: %w", e.Type, err)
+	}
+	return nil
 }

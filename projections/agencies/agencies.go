@@ -142,11 +142,8 @@ func (p *Projection) system(b *projections.Batch, e *projections.Entry) {
 	p.roster, p.changed = next, true
 }
 
-// Apply implements projections.Projection.
-func (p *Projection) Apply(*projections.Batch, *projections.Entry) {}
-
-// Retract implements projections.Projection.
-func (p *Projection) Retract(*projections.Batch, *projections.Entry) {}
+// Change implements projections.Projection.
+func (p *Projection) Change(*projections.Change) {}
 
 // Settle implements projections.Projection.
 func (p *Projection) Settle(*projections.Batch) {

@@ -13,8 +13,9 @@ import (
 type opening struct {
 	projections.Ref
 	data *catalogue.CampaignOpened
-	by   projections.Speaker
 }
+
+func (o opening) compare(other opening) int { return o.Ref.Compare(other.Ref) }
 
 // first is one entry of a campaign.
 type first struct {
@@ -49,8 +50,8 @@ func (p *Projection) first(c *change, campaign string) {
 		f = &firsts{gone: map[uint64]bool{}}
 		p.firsts[campaign] = f
 	}
-	switch index := c.entry.Index; {
-	case !c.applies():
+	switch index := c.Entry.Index; {
+	case !c.Applies():
 		f.gone[index] = true
 		if f.told != nil && *f.told == index {
 			f.told = nil // withdrawn with the entry
@@ -58,7 +59,7 @@ func (p *Projection) first(c *change, campaign string) {
 	case f.gone[index]:
 		delete(f.gone, index)
 	default:
-		e := c.entry
+		e := c.Entry
 		heap.Push(f, first{e.Index, e.KeyBegin(), projections.DayNumber(e.Date()), p.speakers.Of(e.Speaker())})
 	}
 }
@@ -80,12 +81,11 @@ func (p *Projection) settleCampaign(b *projections.Batch, key string) {
 	}
 	*row = Campaign{Organisation: row.Organisation, Campaign: row.Campaign, Totals: row.Totals, openings: row.openings}
 	for i, o := range row.openings {
-		b.Withdraw(o.Index, CodeCampaignTwice, "")
+		b.Judge(o.Ref, i > 0, projections.Anomaly{
+			Code: CodeCampaignTwice, Subjects: []string{row.Organisation, row.Campaign}, Other: &row.openings[0].Index,
+			Message: "another event opened the campaign, with an earlier legal date or a smaller event key; that one counts",
+		})
 		if i > 0 {
-			b.Found(o.by, projections.Anomaly{
-				Index: o.Index, Code: CodeCampaignTwice, Subjects: []string{row.Organisation, row.Campaign}, Other: &row.openings[0].Index,
-				Message: "another event opened the campaign, with an earlier legal date or a smaller event key; that one counts",
-			})
 			continue
 		}
 		d, index := o.data, o.Index
@@ -95,8 +95,8 @@ func (p *Projection) settleCampaign(b *projections.Batch, key string) {
 	if len(row.openings) == 0 {
 		one := f.list[0]
 		f.told = &one.index
-		b.Found(p.speakers.At(one.by), projections.Anomaly{
-			Index: one.index, Code: CodeCampaignUnknown, Subjects: []string{row.Organisation, row.Campaign},
+		b.Found(projections.Ref{Index: one.index, By: p.speakers.At(one.by)}, projections.Anomaly{
+			Code: CodeCampaignUnknown, Subjects: []string{row.Organisation, row.Campaign},
 			Message: "the first entry of a campaign that nobody opened so far; it is counted", Waiting: "charity.campaign.opened of " + row.Campaign,
 		})
 	}

@@ -61,34 +61,19 @@ func (p *Projection) Tables() []projections.Staged {
 	return []projections.Staged{p.organisations, p.campaigns, p.days, p.goods, p.donors, p.disclosures}
 }
 
-// Apply implements projections.Projection.
-func (p *Projection) Apply(b *projections.Batch, e *projections.Entry) {
-	p.change(&change{Batch: b, entry: e, sign: 1})
-}
-
-// Retract implements projections.Projection.
-func (p *Projection) Retract(b *projections.Batch, e *projections.Entry) {
-	p.change(&change{Batch: b, entry: e, sign: -1})
-}
-
-// change is one entry applied (sign 1) or taken back (sign -1).
+// change is what an entry changes, and about which charity and campaign.
 type change struct {
-	*projections.Batch
-	entry    *projections.Entry
-	sign     int64
-	who      string // the charity
-	campaign string
+	*projections.Change
+	who, campaign string
 }
-
-func (c *change) applies() bool { return c.sign > 0 }
 
 // named sets what the entry is about.
-func (c *change) named(o ident.OrgRef, campaign string) {
-	c.who, c.campaign = c.Key(c.entry, o), campaign
-}
+func (c *change) named(o ident.OrgRef, campaign string) { c.who, c.campaign = c.Key(o), campaign }
 
-func (p *Projection) change(c *change) {
-	switch d := c.entry.Data.(type) {
+// Change implements projections.Projection.
+func (p *Projection) Change(of *projections.Change) {
+	c := &change{Change: of}
+	switch d := c.Entry.Data.(type) {
 	case *catalogue.CampaignOpened:
 		p.open(c, d)
 	case *catalogue.DonationReceived:
@@ -110,13 +95,7 @@ func (p *Projection) change(c *change) {
 func (p *Projection) open(c *change, d *catalogue.CampaignOpened) {
 	c.named(d.Organisation, d.Campaign)
 	row := p.campaigns.EditOr(projections.Key(c.who, c.campaign), c.fresh)
-	one := opening{c.entry.Ref(), d, c.entry.Speaker()}
-	if c.applies() {
-		at, _ := slices.BinarySearchFunc(row.openings, one, func(a, b opening) int { return a.Compare(b.Ref) })
-		row.openings = slices.Insert(row.openings, at, one)
-	} else {
-		row.openings = slices.DeleteFunc(row.openings, func(o opening) bool { return o.Index == one.Index })
-	}
+	row.openings = projections.Placed(c.Change, row.openings, opening{c.Entry.Ref(), d}, opening.compare)
 	p.total(c, d.Organisation, func(*Totals) {})
 }
 
@@ -127,10 +106,10 @@ func (c *change) fresh() *Campaign { return &Campaign{Organisation: c.who, Campa
 func (p *Projection) total(c *change, o ident.OrgRef, add func(*Totals)) {
 	key := projections.Key(c.who)
 	org := p.organisations.EditOr(key, func() *Organisation { return &Organisation{Organisation: c.who} })
-	org.Name = org.names.Add(o.Name, c.sign)
-	org.Jurisdiction = org.places.Add(c.entry.Jurisdiction(), c.sign)
+	org.Name = org.names.Add(o.Name, c.Sign)
+	org.Jurisdiction = org.places.Add(c.Entry.Jurisdiction(), c.Sign)
 	add(&org.Totals)
-	org.prune(c.sign)
+	org.prune(c.Sign)
 	if org.Entries == 0 {
 		p.organisations.Delete(key)
 	}
@@ -141,7 +120,7 @@ func (p *Projection) total(c *change, o ident.OrgRef, add func(*Totals)) {
 	key = projections.Key(c.who, c.campaign)
 	row := p.campaigns.EditOr(key, c.fresh)
 	add(&row.Totals)
-	row.prune(c.sign)
+	row.prune(c.Sign)
 	p.first(c, key)
 	p.dirtyCampaigns.Add(key)
 }
@@ -149,53 +128,41 @@ func (p *Projection) total(c *change, o ident.OrgRef, add func(*Totals)) {
 func (p *Projection) received(c *change, d *catalogue.DonationReceived) {
 	c.named(d.Organisation, d.Campaign)
 	p.total(c, d.Organisation, func(t *Totals) {
-		*t.Donors.of(d.Donor.Kind) += c.sign
+		*t.Donors.of(d.Donor.Kind) += c.Sign
 		if d.Amount != nil {
 			m := t.money(d.Currency)
-			m.ReceivedCount += c.sign
-			projections.Add(&m.Received, c.sign**d.Amount, &t.Over)
+			m.ReceivedCount += c.Sign
+			projections.Add(&m.Received, c.Sign**d.Amount, &t.Over)
 			ch := m.channel(d.Channel)
-			ch.Count += c.sign
-			projections.Add(&ch.Amount, c.sign**d.Amount, &t.Over)
+			ch.Count += c.Sign
+			projections.Add(&ch.Amount, c.Sign**d.Amount, &t.Over)
 		}
 		if len(d.Goods) > 0 {
-			t.GoodsReceived += c.sign
+			t.GoodsReceived += c.Sign
 		}
 	})
 	if d.Amount != nil {
 		p.day(c, d.Currency, d.Date, func(day *Day) {
-			projections.Add(&day.Received, c.sign**d.Amount, &day.Over)
-			day.ReceivedCount += c.sign
+			projections.Add(&day.Received, c.Sign**d.Amount, &day.Over)
+			day.ReceivedCount += c.Sign
 		})
 	}
-	for _, g := range d.Goods {
-		p.item(c, g, func(row *Goods) {
-			row.ReceivedLines += c.sign
-			quantity(g, c.sign, &row.ReceivedMilli, &row.ReceivedUnstated, &row.Over)
-		})
-	}
+	p.items(c, d.Goods, func(row *Goods) (lines, milli, unstated *int64) {
+		return &row.ReceivedLines, &row.ReceivedMilli, &row.ReceivedUnstated
+	})
 	if d.Donor.Organisation != nil {
 		p.donor(c, d)
 	}
 }
 
-// quantity counts the quantity of a line, or a line that states none.
-func quantity(g catalogue.Goods, sign int64, milli, unstated, over *int64) {
-	if g.QuantityMilli == nil {
-		*unstated += sign
-		return
-	}
-	projections.Add(milli, sign**g.QuantityMilli, over)
-}
-
 func (p *Projection) donor(c *change, d *catalogue.DonationReceived) {
-	who := c.Key(c.entry, *d.Donor.Organisation)
+	who := c.Key(*d.Donor.Organisation)
 	key := projections.Key(c.who, who, d.Currency)
 	row := p.donors.EditOr(key, func() *Donor { return &Donor{Organisation: c.who, Donor: who, Currency: d.Currency} })
-	row.DonorName = row.names.Add(d.Donor.Organisation.Name, c.sign)
-	row.Donations += c.sign
+	row.DonorName = row.names.Add(d.Donor.Organisation.Name, c.Sign)
+	row.Donations += c.Sign
 	if d.Amount != nil {
-		projections.Add(&row.Amount, c.sign**d.Amount, &row.Over)
+		projections.Add(&row.Amount, c.Sign**d.Amount, &row.Over)
 	}
 	if row.Donations == 0 {
 		p.donors.Delete(key)
@@ -206,12 +173,12 @@ func (p *Projection) spent(c *change, d *catalogue.DonationSpent) {
 	c.named(d.Organisation, d.Campaign)
 	p.total(c, d.Organisation, func(t *Totals) {
 		m := t.money(d.Currency)
-		projections.Add(&m.Spent, c.sign*d.Amount, &t.Over)
-		m.SpentCount += c.sign
+		projections.Add(&m.Spent, c.Sign*d.Amount, &t.Over)
+		m.SpentCount += c.Sign
 	})
 	p.day(c, d.Currency, d.Date, func(day *Day) {
-		projections.Add(&day.Spent, c.sign*d.Amount, &day.Over)
-		day.SpentCount += c.sign
+		projections.Add(&day.Spent, c.Sign*d.Amount, &day.Over)
+		day.SpentCount += c.Sign
 	})
 }
 
@@ -223,20 +190,17 @@ func (p *Projection) returned(c *change, d *catalogue.DonationReturned) {
 		return
 	}
 	p.total(c, d.Organisation, func(*Totals) {})
-	for _, g := range d.Goods {
-		p.item(c, g, func(row *Goods) {
-			row.ReturnedLines += c.sign
-			quantity(g, c.sign, &row.ReturnedMilli, &row.ReturnedUnstated, &row.Over)
-		})
-	}
+	p.items(c, d.Goods, func(row *Goods) (lines, milli, unstated *int64) {
+		return &row.ReturnedLines, &row.ReturnedMilli, &row.ReturnedUnstated
+	})
 }
 
 // back counts money that went back.
 func (p *Projection) back(c *change, o ident.OrgRef, currency, date string, amount int64, of func(*Back) *Flow) {
 	add := func(b *Back, over *int64) {
 		f := of(b)
-		projections.Add(&f.Sum, c.sign*amount, over)
-		f.Count += c.sign
+		projections.Add(&f.Sum, c.Sign*amount, over)
+		f.Count += c.Sign
 	}
 	p.total(c, o, func(t *Totals) { add(&t.money(currency).Back, &t.Over) })
 	p.day(c, currency, date, func(day *Day) { add(&day.Back, &day.Over) })
@@ -244,13 +208,10 @@ func (p *Projection) back(c *change, o ident.OrgRef, currency, date string, amou
 
 func (p *Projection) issued(c *change, d *catalogue.GoodsIssued) {
 	c.named(d.Organisation, d.Campaign)
-	p.total(c, d.Organisation, func(t *Totals) { t.GoodsIssued += c.sign })
-	for _, g := range d.Goods {
-		p.item(c, g, func(row *Goods) {
-			row.IssuedLines += c.sign
-			quantity(g, c.sign, &row.IssuedMilli, &row.IssuedUnstated, &row.Over)
-		})
-	}
+	p.total(c, d.Organisation, func(t *Totals) { t.GoodsIssued += c.Sign })
+	p.items(c, d.Goods, func(row *Goods) (lines, milli, unstated *int64) {
+		return &row.IssuedLines, &row.IssuedMilli, &row.IssuedUnstated
+	})
 }
 
 // scopes are the campaigns under which something is filed: "" is all of an
@@ -275,15 +236,23 @@ func (p *Projection) day(c *change, currency, date string, add func(*Day)) {
 	}
 }
 
-func (p *Projection) item(c *change, g catalogue.Goods, add func(*Goods)) {
-	for _, scope := range scopes(c.campaign) {
-		key := projections.Key(c.who, scope, g.Item, g.Unit)
-		row := p.goods.EditOr(key, func() *Goods {
-			return &Goods{Organisation: c.who, Campaign: scope, Item: g.Item, Unit: g.Unit}
-		})
-		add(row)
-		if row.ReceivedLines == 0 && row.IssuedLines == 0 && row.ReturnedLines == 0 {
-			p.goods.Delete(key)
+// items counts lines of goods, and their quantities where they state one.
+func (p *Projection) items(c *change, lines []catalogue.Goods, of func(*Goods) (lines, milli, unstated *int64)) {
+	for _, g := range lines {
+		for _, scope := range scopes(c.campaign) {
+			key := projections.Key(c.who, scope, g.Item, g.Unit)
+			row := p.goods.EditOr(key, func() *Goods {
+				return &Goods{Organisation: c.who, Campaign: scope, Item: g.Item, Unit: g.Unit}
+			})
+			lines, milli, unstated := of(row)
+			if *lines += c.Sign; g.QuantityMilli != nil {
+				projections.Add(milli, c.Sign**g.QuantityMilli, &row.Over)
+			} else {
+				*unstated += c.Sign
+			}
+			if row.ReceivedLines == 0 && row.IssuedLines == 0 && row.ReturnedLines == 0 {
+				p.goods.Delete(key)
+			}
 		}
 	}
 }

@@ -12,21 +12,20 @@ import (
 
 func (p *Projection) disclosed(c *change, d *catalogue.DisclosurePublished) {
 	c.named(d.Organisation, d.Campaign)
-	p.total(c, d.Organisation, func(t *Totals) { t.Disclosures += c.sign })
-	e := c.entry
+	p.total(c, d.Organisation, func(t *Totals) { t.Disclosures += c.Sign })
 	row := &Disclosure{
-		Organisation: c.who, Index: e.Index, Number: d.Disclosure, Campaign: d.Campaign, Kind: d.Kind,
+		Organisation: c.who, Index: c.Entry.Index, Number: d.Disclosure, Campaign: d.Campaign, Kind: d.Kind,
 		From: d.From, To: d.To, PublishedOn: d.PublishedOn, Currency: d.Currency, Parts: d.Parts, URL: d.URL,
-		Stated: Figures{d.Received, d.ReceivedCount, d.Spent, d.CumulativeReceived, d.CumulativeSpent}, by: e.Speaker(),
+		Stated: Figures{d.Received, d.ReceivedCount, d.Spent, d.CumulativeReceived, d.CumulativeSpent}, by: c.Entry.Speaker(),
 	}
-	if c.applies() {
+	if c.Applies() {
 		p.disclosures.Put(row)
 	} else {
-		p.disclosures.Delete(disclosureTableKey(row))
+		p.disclosures.Delete(row.key())
 	}
 }
 
-func disclosureTableKey(d *Disclosure) string {
+func (d *Disclosure) key() string {
 	return projections.Key(d.Organisation, projections.Uint(d.Index))
 }
 
@@ -73,15 +72,14 @@ func (p *Projection) compare(b *projections.Batch, d *Disclosure, days []*Day) {
 	var differs []string
 	stated, found := d.Stated.list(), counted.list()
 	for i, f := range stated {
-		if f.value == nil || found[i].value == nil || *f.value == *found[i].value {
-			b.Withdraw(d.Index, CodeDisclosureDiffer, f.name)
-			continue
-		}
-		differs = append(differs, f.name)
+		differ := f.value != nil && found[i].value != nil && *f.value != *found[i].value
 		a := projections.Anomaly{
-			Index: d.Index, Code: CodeDisclosureDiffer, Detail: f.name, Subjects: []string{d.Organisation},
+			Code: CodeDisclosureDiffer, Detail: f.name, Subjects: []string{d.Organisation},
 			Message:  fmt.Sprintf("%s as disclosed for %s to %s is not what the entries add up to", f.name, d.From, d.To),
 			Expected: found[i].value, Actual: f.value,
+		}
+		if differ {
+			differs = append(differs, f.name)
 		}
 		if d.Campaign != "" {
 			a.Subjects = append(a.Subjects, d.Campaign)
@@ -89,9 +87,9 @@ func (p *Projection) compare(b *projections.Batch, d *Disclosure, days []*Day) {
 		if f.money {
 			a.Currency = d.Currency
 		}
-		b.Found(d.by, a)
+		b.Judge(projections.Ref{Index: d.Index, By: d.by}, differ, a)
 	}
-	row := p.disclosures.Edit(disclosureTableKey(d))
+	row := p.disclosures.Edit(d.key())
 	row.Counted, row.Differs = counted, differs
 }
 
@@ -100,9 +98,12 @@ func (p *Projection) compare(b *projections.Batch, d *Disclosure, days []*Day) {
 func count(d *Disclosure, days []*Day) Figures {
 	var received, receivedCount, spent, allReceived, allSpent total
 	for _, day := range days {
-		if day.Date > d.To {
+		outside := day.Date < d.From || day.Date > d.To
+		if outside {
 			received.see(day.ReceivedCount)
 			spent.see(day.SpentCount)
+		}
+		if day.Date > d.To {
 			continue
 		}
 		if day.Over != 0 {
@@ -110,9 +111,7 @@ func count(d *Disclosure, days []*Day) Figures {
 		}
 		allReceived.add(day.Received, day.ReceivedCount)
 		allSpent.add(day.Spent, day.SpentCount)
-		if day.Date < d.From {
-			received.see(day.ReceivedCount)
-			spent.see(day.SpentCount)
+		if outside {
 			continue
 		}
 		received.add(day.Received, day.ReceivedCount)
@@ -173,14 +172,6 @@ func (r Reader) Organisations(f OrganisationFilter, p projections.Page) (project
 	})
 }
 
-// within is the prefix of an organisation's rows, of all rows for "".
-func within(organisation string) string {
-	if organisation == "" {
-		return ""
-	}
-	return projections.Key(organisation)
-}
-
 // Campaign returns one campaign, nil if nothing is known of it.
 func (r Reader) Campaign(organisation, campaign string) *Campaign {
 	return campaignTable.Row(r.view, projections.Key(organisation, campaign))
@@ -188,7 +179,7 @@ func (r Reader) Campaign(organisation, campaign string) *Campaign {
 
 // Campaigns lists campaigns of one organisation ("" for all).
 func (r Reader) Campaigns(organisation string, p projections.Page) (projections.Rows[Campaign], error) {
-	return campaignTable.Page(r.view, within(organisation), p, nil)
+	return campaignTable.Page(r.view, projections.Prefix(organisation), p, nil)
 }
 
 // Days lists the money of each day in one currency, of a campaign or ("") of
@@ -204,11 +195,11 @@ func (r Reader) Goods(organisation, campaign string, p projections.Page) (projec
 
 // Donors lists organisations that gave, to one organisation ("" for all).
 func (r Reader) Donors(organisation string, p projections.Page) (projections.Rows[Donor], error) {
-	return donorTable.Page(r.view, within(organisation), p, nil)
+	return donorTable.Page(r.view, projections.Prefix(organisation), p, nil)
 }
 
 // Disclosures lists disclosures of one organisation ("" for all), only those
 // that differ from the detail if asked.
 func (r Reader) Disclosures(organisation string, differs bool, p projections.Page) (projections.Rows[Disclosure], error) {
-	return disclosureTable.Page(r.view, within(organisation), p, func(d *Disclosure) bool { return !differs || len(d.Differs) > 0 })
+	return disclosureTable.Page(r.view, projections.Prefix(organisation), p, func(d *Disclosure) bool { return !differs || len(d.Differs) > 0 })
 }

@@ -235,7 +235,5 @@ var (
 		return projections.Key(d.Organisation, d.Donor, d.Currency)
 	}, func(d *Donor) { d.names = slices.Clone(d.names) })
 
-	disclosureTable = projections.NewTable("charity_disclosures", func(d *Disclosure) string {
-		return projections.Key(d.Organisation, projections.Uint(d.Index))
-	}, nil)
+	disclosureTable = projections.NewTable("charity_disclosures", (*Disclosure).key, nil)
 )

@@ -14,7 +14,6 @@ package credit
 
 import (
 	"cmp"
-	"slices"
 
 	"civicledger/events/catalogue"
 	"civicledger/events/ident"
@@ -42,10 +41,7 @@ type Projection struct {
 
 // New returns the projection before the first entry.
 func New() *Projection {
-	return &Projection{
-		organisations: projections.NewOverlay(organisationTable),
-		dirty:         projections.Dirty{},
-	}
+	return &Projection{organisations: projections.NewOverlay(organisationTable), dirty: projections.Dirty{}}
 }
 
 // Name implements projections.Projection.
@@ -61,7 +57,6 @@ type fact struct {
 	projections.Ref
 	rank int
 	name string // as the event gives it
-	by   projections.Speaker
 	data any
 }
 
@@ -102,33 +97,16 @@ func about(data any) (o ident.OrgRef, rank int, ok bool) {
 	return ident.OrgRef{}, 0, false
 }
 
-// Apply implements projections.Projection.
-func (p *Projection) Apply(b *projections.Batch, e *projections.Entry) {
-	o, rank, ok := about(e.Data)
+// Change implements projections.Projection.
+func (p *Projection) Change(c *projections.Change) {
+	o, rank, ok := about(c.Entry.Data)
 	if !ok {
 		return
 	}
-	key := b.Key(e, o)
+	key := c.Key(o)
 	row := p.organisations.EditOr(projections.Key(key), func() *Organisation { return &Organisation{Organisation: key} })
-	one := fact{
-		Ref: e.Ref(), rank: rank, name: o.Name, by: e.Speaker(), data: e.Data,
-	}
-	at, _ := slices.BinarySearchFunc(row.facts, one, fact.compare)
-	row.facts = slices.Insert(row.facts, at, one)
+	row.facts = projections.Placed(c, row.facts, fact{c.Entry.Ref(), rank, o.Name, c.Entry.Data}, fact.compare)
 	p.dirty.Add(key)
-}
-
-// Retract implements projections.Projection.
-func (p *Projection) Retract(b *projections.Batch, e *projections.Entry) {
-	o, _, ok := about(e.Data)
-	if !ok {
-		return
-	}
-	key := b.Key(e, o)
-	if row := p.organisations.Edit(projections.Key(key)); row != nil {
-		row.facts = slices.DeleteFunc(row.facts, func(f fact) bool { return f.Index == e.Index })
-		p.dirty.Add(key)
-	}
 }
 
 // Settle implements projections.Projection. What was found before is taken
@@ -138,7 +116,7 @@ func (p *Projection) Settle(b *projections.Batch) {
 	for _, key := range keys {
 		if row := p.organisations.Get(projections.Key(key)); row != nil {
 			for _, a := range row.odd {
-				b.Withdraw(a.Index, a.Code, a.Detail)
+				b.Withdraw(a.Ref.Index, a.Code, a.Detail)
 			}
 		}
 	}
@@ -153,7 +131,7 @@ func (p *Projection) Settle(b *projections.Batch) {
 		}
 		next := derive(key, row.facts)
 		for _, a := range next.odd {
-			b.Found(a.by, a.Anomaly)
+			b.Found(a.Ref, a.Anomaly)
 		}
 		p.organisations.Put(next)
 	}

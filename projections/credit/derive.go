@@ -18,12 +18,12 @@ func derive(key string, facts []fact) *Organisation {
 		o.Code, o.CodeCheck = key, checkWords[ident.CheckCode(key)]
 	}
 	for _, f := range facts {
-		o.History = append(o.History, Fact{f.Index, f.by.Type, f.Date})
+		o.History = append(o.History, Fact{f.Index, f.By.Type, f.Date})
 		o.LastIndex = f.Index
 		if f.name != "" && !slices.Contains(o.Names, f.name) {
 			o.Names = append(o.Names, f.name)
 		}
-		o.Jurisdiction = cmp.Or(o.Jurisdiction, f.by.Jurisdiction)
+		o.Jurisdiction = cmp.Or(o.Jurisdiction, f.By.Jurisdiction)
 		if f.name != "" && o.Registration == nil {
 			o.Name = f.name
 		}
@@ -77,13 +77,13 @@ func (o *Organisation) register(f fact, d *catalogue.OrganisationRegistered) {
 	if f.name != "" {
 		o.Name = f.name
 	}
-	if f.by.Jurisdiction != "" {
-		o.Jurisdiction = f.by.Jurisdiction
+	if f.By.Jurisdiction != "" {
+		o.Jurisdiction = f.By.Jurisdiction
 	}
 }
 
 func (o *Organisation) order(f fact, d *catalogue.RectificationOrdered) {
-	if i := o.ordered(d.Order); i >= 0 {
+	if o.ordered(d.Order) >= 0 {
 		o.oddity(f, CodeOrderTwice, "an order with this number stands already", d.Order)
 	}
 	o.Rectifications = append(o.Rectifications, Rectification{
@@ -128,7 +128,6 @@ func (o *Organisation) delist(f fact, d *catalogue.OrganisationDelisted) {
 }
 
 func (o *Organisation) oddity(f fact, code, message, subject string) {
-	o.odd = append(o.odd, odd{f.by, projections.Anomaly{
-		Index: f.Index, Code: code, Subjects: []string{o.Organisation, subject}, Message: message,
-	}})
+	a := projections.Anomaly{Code: code, Subjects: []string{o.Organisation, subject}, Message: message}
+	o.odd = append(o.odd, projections.Odd{Ref: f.Ref, Anomaly: a})
 }

@@ -36,13 +36,7 @@ type Organisation struct {
 	LastIndex      uint64          `json:"lastIndex"` // of the newest by legal date
 
 	facts []fact
-	odd   []odd
-}
-
-// odd is what was found about a fact.
-type odd struct {
-	by projections.Speaker
-	projections.Anomaly
+	odd   []projections.Odd
 }
 
 // On returns the status on one of the lists.

@@ -73,7 +73,7 @@ func New() *Projection {
 		budgets: projections.NewOverlay(budgetTable), transfers: projections.NewOverlay(transferTable),
 		subsidies: projections.NewOverlay(subsidyTable), recoveries: projections.NewOverlay(recoveryTable),
 		statements:     projections.NewOverlay(statementTable),
-		payments:       newPayments(),
+		payments:       payments{one: map[paymentKey]paying{}, more: map[paymentKey]*paymentSaid{}, dirty: map[paymentKey]struct{}{}},
 		series:         map[string]*series{},
 		moves:          map[string]dayNet{},
 		dirtyTransfers: projections.Dirty{}, dirtySeries: projections.Dirty{}, dirtyRecoveries: projections.Dirty{},
@@ -89,44 +89,26 @@ func (p *Projection) Tables() []projections.Staged {
 	return []projections.Staged{p.funds, p.accounts, p.budgets, p.transfers, p.subsidies, p.recoveries, p.statements}
 }
 
-// Apply implements projections.Projection.
-func (p *Projection) Apply(b *projections.Batch, e *projections.Entry) {
-	p.change(&change{Batch: b, entry: e, sign: 1})
-}
-
-// Retract implements projections.Projection.
-func (p *Projection) Retract(b *projections.Batch, e *projections.Entry) {
-	p.change(&change{Batch: b, entry: e, sign: -1})
-}
-
-// change is one entry applied (sign 1) or taken back (sign -1).
-type change struct {
-	*projections.Batch
-	entry *projections.Entry
-	sign  int64
-}
-
-func (c *change) applies() bool { return c.sign > 0 }
-
 // party is who holds money, inside or outside.
 type party struct{ key, name string }
 
-func (c *change) holder(o ident.OrgRef) party { return party{c.Key(c.entry, o), o.Name} }
+func holder(c *projections.Change, o ident.OrgRef) party { return party{c.Key(o), o.Name} }
 
-func (p *Projection) change(c *change) {
-	if c.entry.Waits {
+// Change implements projections.Projection.
+func (p *Projection) Change(c *projections.Change) {
+	if c.Entry.Waits {
 		return
 	}
-	switch d := c.entry.Data.(type) {
+	switch d := c.Entry.Data.(type) {
 	case *catalogue.FundOpened:
 		p.open(c, d)
 	case *catalogue.BudgetAllocated:
 		p.budget(c, d)
 	case *catalogue.TransferSent:
-		p.transfer(c, d, legSent)
+		p.transfer(c, d, false)
 	case *catalogue.TransferReceived:
 		sent := catalogue.TransferSent(*d)
-		p.transfer(c, &sent, legReceived)
+		p.transfer(c, &sent, true)
 	case *catalogue.SubsidyPaid:
 		p.paid(c, d)
 	case *catalogue.SubsidyCancelled:
@@ -140,12 +122,10 @@ func (p *Projection) change(c *change) {
 	case *catalogue.RecoveryReceived:
 		p.recovered(c, d)
 	case *catalogue.DonationReceived:
-		p.donated(c, d)
+		p.donated(c, d, 1)
 	case *catalogue.DonationReturned:
-		if given := catalogue.DonationReceived(*d); d.Amount != nil {
-			given.Amount = projections.Ptr(-*d.Amount)
-			p.donated(c, &given)
-		}
+		given := catalogue.DonationReceived(*d)
+		p.donated(c, &given, -1)
 	case *catalogue.DonationSpent:
 		p.spent(c, d)
 	case *catalogue.SpendingRefunded:
@@ -157,10 +137,10 @@ func (p *Projection) change(c *change) {
 	}
 }
 
-func (p *Projection) open(c *change, d *catalogue.FundOpened) {
-	who, e := c.holder(d.Holder), c.entry
+func (p *Projection) open(c *projections.Change, d *catalogue.FundOpened) {
+	who, e := holder(c, d.Holder), c.Entry
 	p.dirtyFunds.Add(d.Fund)
-	if !c.applies() {
+	if !c.Applies() {
 		p.funds.Delete(projections.Key(d.Fund))
 		return
 	}

@@ -18,9 +18,9 @@ type movement struct {
 }
 
 // move books both legs of what an entry moves.
-func (p *Projection) move(c *change, m movement) {
+func (p *Projection) move(c *projections.Change, m movement) {
 	if m.fund != "" {
-		p.moved[m.fund] += c.sign
+		p.moved[m.fund] += c.Sign
 		p.dirtyFunds.Add(m.fund)
 	}
 	if m.amount < 0 {
@@ -31,20 +31,24 @@ func (p *Projection) move(c *change, m movement) {
 }
 
 // book changes one account, and drops it where nothing moved on it.
-func (p *Projection) book(c *change, m movement, who party, credit, debit int64) {
+func (p *Projection) book(c *projections.Change, m movement, who party, credit, debit int64) {
 	key := projections.Key(m.fund, who.key, m.currency)
 	a := p.accounts.EditOr(key, func() *Account {
 		return &Account{Fund: m.fund, Holder: who.key, Currency: m.currency}
 	})
-	a.HolderName = a.names.Add(who.name, c.sign)
-	i := monthOf(a, m.date[:min(7, len(m.date))])
+	a.HolderName = a.names.Add(who.name, c.Sign)
+	name := m.date[:min(7, len(m.date))]
+	i, ok := slices.BinarySearchFunc(a.Months, name, func(m Month, name string) int { return strings.Compare(m.Month, name) })
+	if !ok {
+		a.Months = slices.Insert(a.Months, i, Month{Month: name})
+	}
 	month := &a.Months[i]
-	projections.Add(&a.Credits, c.sign*credit, &a.Over)
-	projections.Add(&a.Debits, c.sign*debit, &a.Over)
-	projections.Add(&month.Credits, c.sign*credit, &a.Over)
-	projections.Add(&month.Debits, c.sign*debit, &a.Over)
-	month.Movements += c.sign
-	a.Movements += c.sign
+	projections.Add(&a.Credits, c.Sign*credit, &a.Over)
+	projections.Add(&a.Debits, c.Sign*debit, &a.Over)
+	projections.Add(&month.Credits, c.Sign*credit, &a.Over)
+	projections.Add(&month.Debits, c.Sign*debit, &a.Over)
+	month.Movements += c.Sign
+	a.Movements += c.Sign
 	if month.Movements == 0 {
 		a.Months = slices.Delete(a.Months, i, i+1)
 	}
@@ -57,70 +61,61 @@ func (p *Projection) book(c *change, m movement, who party, credit, debit int64)
 	}
 }
 
-func monthOf(a *Account, month string) int {
-	i, ok := slices.BinarySearchFunc(a.Months, month, func(m Month, month string) int { return strings.Compare(m.Month, month) })
-	if !ok {
-		a.Months = slices.Insert(a.Months, i, Month{Month: month})
-	}
-	return i
-}
-
 // settleOver says at the fund's opening which of its accounts are out of range.
 func (p *Projection) settleOver(b *projections.Batch) {
 	for _, key := range slices.Sorted(maps.Keys(p.over)) {
 		a := p.accounts.Get(key)
 		name, rest, _ := strings.Cut(key, "\x00")
 		f := p.funds.Get(projections.Key(name))
-		if a == nil || a.Over == 0 {
+		out := a != nil && a.Over != 0
+		if !out {
 			delete(p.over, key)
 		}
 		if f == nil {
 			continue
 		}
-		if a == nil || a.Over == 0 {
-			b.Withdraw(f.Opened, projections.CodeOutOfRange, rest)
-			continue
-		}
-		b.Found(projections.Speaker{Agency: f.Agency, Type: "fund.opened.v1", Jurisdiction: f.Jurisdiction}, projections.Anomaly{
-			Index: f.Opened, Code: projections.CodeOutOfRange, Detail: rest, Subjects: []string{a.Fund, a.Holder},
+		by := projections.Speaker{Agency: f.Agency, Type: "fund.opened.v1", Jurisdiction: f.Jurisdiction}
+		who, _, _ := strings.Cut(rest, "\x00")
+		b.Judge(projections.Ref{Index: f.Opened, By: by}, out, projections.Anomaly{
+			Code: projections.CodeOutOfRange, Detail: rest, Subjects: []string{name, who},
 			Message: "a total of this account is out of the range of 64 bits: its figures say nothing",
 		})
 	}
 }
 
-func (p *Projection) budget(c *change, d *catalogue.BudgetAllocated) {
+func (p *Projection) budget(c *projections.Change, d *catalogue.BudgetAllocated) {
 	date := d.Date
 	if date == "" {
 		date = fmt.Sprintf("%04d-01", d.Year)
 	}
-	who := c.holder(d.Holder)
+	who := holder(c, d.Holder)
 	key := projections.Key(d.Fund, who.key, projections.Uint(uint64(d.Year)))
 	row := p.budgets.EditOr(key, func() *Budget {
 		return &Budget{Fund: d.Fund, Holder: who.key, Year: d.Year}
 	})
-	if c.applies() {
+	if c.Applies() {
 		row.Currency = d.Currency
 	}
-	row.HolderName = row.names.Add(who.name, c.sign)
-	projections.Add(&row.Amount, c.sign*d.Amount, &row.Over)
-	row.Allocations += c.sign
+	row.HolderName = row.names.Add(who.name, c.Sign)
+	projections.Add(&row.Amount, c.Sign*d.Amount, &row.Over)
+	row.Allocations += c.Sign
 	if row.Allocations == 0 {
 		p.budgets.Delete(key)
 	}
 	p.move(c, movement{d.Fund, d.Currency, date, party{OutsideTreasury, ""}, who, d.Amount})
 }
 
-func (p *Projection) donated(c *change, d *catalogue.DonationReceived) {
+func (p *Projection) donated(c *projections.Change, d *catalogue.DonationReceived, sign int64) {
 	if d.Amount == nil {
 		return
 	}
-	who := c.holder(d.Organisation)
-	p.move(c, movement{d.Fund, d.Currency, d.Date, party{OutsideDonors, ""}, who, *d.Amount})
-	p.onAccount(c, who.key, d.Account, d.Currency, d.Date, *d.Amount)
+	who := holder(c, d.Organisation)
+	p.move(c, movement{d.Fund, d.Currency, d.Date, party{OutsideDonors, ""}, who, sign * *d.Amount})
+	p.onAccount(c, who.key, d.Account, d.Currency, d.Date, sign**d.Amount)
 }
 
-func (p *Projection) spent(c *change, d *catalogue.DonationSpent) {
-	who := c.holder(d.Organisation)
+func (p *Projection) spent(c *projections.Change, d *catalogue.DonationSpent) {
+	who := holder(c, d.Organisation)
 	p.move(c, movement{d.Fund, d.Currency, d.Date, who, party{OutsideSpending, ""}, d.Amount})
 	p.onAccount(c, who.key, d.Account, d.Currency, d.Date, -d.Amount)
 }

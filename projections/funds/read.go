@@ -60,15 +60,7 @@ func (r Reader) AllAccounts() iter.Seq[*Account] { return accountTable.Rows(r.vi
 // Budgets lists what holders may spend, of one fund ("" for all) and year (0
 // for all).
 func (r Reader) Budgets(fund string, year int64, p projections.Page) (projections.Rows[Budget], error) {
-	return budgetTable.Page(r.view, within(fund), p, func(row *Budget) bool { return year == 0 || year == row.Year })
-}
-
-// within is the prefix of a fund's rows, of all rows for "".
-func within(fund string) string {
-	if fund == "" {
-		return ""
-	}
-	return projections.Key(fund)
+	return budgetTable.Page(r.view, projections.Prefix(fund), p, func(row *Budget) bool { return year == 0 || year == row.Year })
 }
 
 // Transfer returns what was said about one transfer, nil if nothing was.
@@ -78,7 +70,7 @@ func (r Reader) Transfer(fund, number string) *Transfer {
 
 // Transfers lists transfers of one fund ("" for all) in one state ("" for all).
 func (r Reader) Transfers(fund, state string, p projections.Page) (projections.Rows[Transfer], error) {
-	return transferTable.Page(r.view, within(fund), p, func(row *Transfer) bool { return state == "" || state == row.State() })
+	return transferTable.Page(r.view, projections.Prefix(fund), p, func(row *Transfer) bool { return state == "" || state == row.State() })
 }
 
 // SubsidyFilter narrows a list of subsidies; zero fields accept all.
@@ -90,11 +82,7 @@ type SubsidyFilter struct {
 
 // Subsidies lists what was paid by fund, kind, month and jurisdiction.
 func (r Reader) Subsidies(f SubsidyFilter, p projections.Page) (projections.Rows[Subsidy], error) {
-	prefix := within(f.Fund)
-	if f.Fund != "" && f.Kind != "" {
-		prefix = projections.Key(f.Fund, f.Kind)
-	}
-	return subsidyTable.Page(r.view, prefix, p, func(row *Subsidy) bool {
+	return subsidyTable.Page(r.view, projections.Prefix(f.Fund, f.Kind), p, func(row *Subsidy) bool {
 		return (f.Kind == "" || f.Kind == row.Kind) && (f.From == "" || row.Period >= f.From) &&
 			(f.To == "" || row.Period <= f.To) && (f.Jurisdiction == nil || f.Jurisdiction(row.Jurisdiction))
 	})
@@ -108,12 +96,12 @@ func (r Reader) Recovery(fund, order string) *Recovery {
 // Recoveries lists orders of one fund ("" for all), only those with money
 // outstanding if asked, of jurisdictions that the function accepts (nil: all).
 func (r Reader) Recoveries(fund string, outstanding bool, jurisdiction func(code string) bool, p projections.Page) (projections.Rows[Recovery], error) {
-	return recoveryTable.Page(r.view, within(fund), p, func(row *Recovery) bool {
+	return recoveryTable.Page(r.view, projections.Prefix(fund), p, func(row *Recovery) bool {
 		return (!outstanding || row.Outstanding() > 0) && (jurisdiction == nil || jurisdiction(row.Jurisdiction))
 	})
 }
 
 // Statements lists the accounts whose balances were stated, of one holder ("" for all).
 func (r Reader) Statements(holder string, p projections.Page) (projections.Rows[Statement], error) {
-	return statementTable.Page(r.view, within(holder), p, nil)
+	return statementTable.Page(r.view, projections.Prefix(holder), p, nil)
 }

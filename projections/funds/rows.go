@@ -90,7 +90,7 @@ type Leg struct {
 	Amount   int64  `json:"amount"`
 	Date     string `json:"date"`
 
-	by projections.Speaker // for what Settle finds
+	by projections.Ref // for what Settle finds
 }
 
 // State is "sent" (in transit), "received" (nobody said it was sent),
@@ -153,7 +153,6 @@ type Receipt struct {
 	Date   string `json:"date"`
 
 	ref projections.Ref
-	by  projections.Speaker
 }
 
 // Outstanding is what is still to come; 0 where nothing was ordered.

@@ -26,8 +26,6 @@ type series struct {
 	// rebooked is set when bookings on the account changed: places that are
 	// judged by them are judged again.
 	rebooked bool
-	// breaks counts the broken ones of list.
-	breaks int64
 	// booked is whether anything was booked on the account when it was
 	// followed last: only then are balances of days judged.
 	booked bool
@@ -77,8 +75,8 @@ func dayText(n int32) string {
 }
 
 // stated keeps a balance; what follows from it is judged when the batch ends.
-func (p *Projection) stated(c *change, d *catalogue.BalanceStated) {
-	e := c.entry
+func (p *Projection) stated(c *projections.Change, d *catalogue.BalanceStated) {
+	e := c.Entry
 	one := stated{balance: d.Balance, index: e.Index, key: e.KeyBegin(), date: projections.DayNumber(d.StatedAt)}
 	one.by = p.speakers.Of(speaker{e.Speaker(), d.Fund, d.Holder.Name})
 	kind := SeriesDays
@@ -91,21 +89,18 @@ func (p *Projection) stated(c *change, d *catalogue.BalanceStated) {
 	if d.Debit != nil {
 		one.delta -= *d.Debit
 	}
-	bank := projections.Key(c.Key(e, d.Holder), d.Account, d.Currency)
+	bank := projections.Key(c.Key(d.Holder), d.Account, d.Currency)
 	key := bank + projections.Key(kind)
 	p.dirtySeries.Add(key)
 	s := p.series[key]
 	if s == nil {
-		s = &series{bank: bank, row: Statement{Holder: c.Key(e, d.Holder), Account: d.Account, Currency: d.Currency, Series: kind}}
+		s = &series{bank: bank, row: Statement{Holder: c.Key(d.Holder), Account: d.Account, Currency: d.Currency, Series: kind}}
 		p.series[key] = s
 	}
 	at, _ := slices.BinarySearchFunc(s.list, one, stated.compare)
-	if c.applies() {
+	if c.Applies() {
 		s.list = slices.Insert(s.list, at, one)
 	} else {
-		if s.list[at].broken {
-			s.breaks--
-		}
 		s.list = slices.Delete(s.list, at, at+1)
 		if len(s.list) == 0 {
 			delete(p.series, key)
@@ -115,7 +110,7 @@ func (p *Projection) stated(c *change, d *catalogue.BalanceStated) {
 }
 
 // onAccount notes a booking on a bank account and stages its sum.
-func (p *Projection) onAccount(c *change, holder, account, currency, date string, amount int64) {
+func (p *Projection) onAccount(c *projections.Change, holder, account, currency, date string, amount int64) {
 	if account == "" {
 		return
 	}
@@ -126,8 +121,8 @@ func (p *Projection) onAccount(c *change, holder, account, currency, date string
 		days = slices.Insert(days, at, dayMove{date: day})
 		p.moves[bank] = days
 	}
-	projections.Add(&days[at].net, c.sign*amount, &days[at].over)
-	days[at].count += c.sign
+	projections.Add(&days[at].net, c.Sign*amount, &days[at].over)
+	days[at].count += c.Sign
 	for _, kind := range []string{SeriesDays, SeriesRows} {
 		key := bank + projections.Key(kind)
 		if s := p.series[key]; s != nil {
@@ -178,9 +173,12 @@ func (p *Projection) follow(b *projections.Batch, key string) {
 			row.Rows++
 			last = one
 		}
+		if one.broken {
+			row.Breaks++
+		}
 	}
 	row.Fund, row.HolderName = p.speakers.At(first.by).fund, p.speakers.At(first.by).holder
-	row.Breaks, row.From, row.To = s.breaks, dayText(first.date), dayText(last.date)
+	row.From, row.To = dayText(first.date), dayText(last.date)
 	row.Opening, row.Balance, row.LastIndex = first.balance, last.balance, last.index
 	p.statements.Put(&row)
 }
@@ -188,34 +186,25 @@ func (p *Projection) follow(b *projections.Batch, key string) {
 func (p *Projection) judge(b *projections.Batch, s *series, i int) {
 	one := &s.list[i]
 	who, subjects := p.speakers.At(one.by), []string{s.row.Holder, s.row.Account}
+	ref := projections.Ref{Index: one.index, By: who.Speaker}
 	doubled := i > 0 && s.row.Series == SeriesRows && s.list[i-1].date == one.date && s.list[i-1].sequence == one.sequence
-	if one.doubled && !doubled {
-		b.Withdraw(one.index, CodeStatementRowDoubled, "")
-	}
-	if one.doubled = doubled; doubled {
-		b.Found(who.Speaker, projections.Anomaly{
-			Index: one.index, Code: CodeStatementRowDoubled, Subjects: subjects,
+	if doubled || one.doubled {
+		b.Judge(ref, doubled, projections.Anomaly{
+			Code: CodeStatementRowDoubled, Subjects: subjects,
 			Message: "another event with a smaller event key says a row of this day and number; that one is followed",
 		})
 	}
+	one.doubled = doubled
 	expected, known := p.expect(s, i)
 	broken := known && !doubled && expected != one.balance
-	if broken != one.broken {
-		one.broken = broken
-		if broken {
-			s.breaks++
-		} else {
-			s.breaks--
-			b.Withdraw(one.index, CodeBalanceDiffers, "")
-		}
-	}
-	if broken {
-		b.Found(who.Speaker, projections.Anomaly{
-			Index: one.index, Code: CodeBalanceDiffers, Subjects: append(subjects, who.fund),
+	if broken || one.broken {
+		b.Judge(ref, broken, projections.Anomaly{
+			Code: CodeBalanceDiffers, Subjects: append(subjects, who.fund),
 			Message:  "the balance does not follow from the one before and what moved between them",
 			Expected: projections.Ptr(expected), Actual: projections.Ptr(one.balance), Currency: s.row.Currency,
 		})
 	}
+	one.broken = broken
 }
 
 // before is the place that is followed to place i.

@@ -43,23 +43,19 @@ const isReturn = -1
 // maxNamed bounds the duplicates of one number that are named.
 const maxNamed = 100
 
-func newPayments() payments {
-	return payments{one: map[paymentKey]paying{}, more: map[paymentKey]*paymentSaid{}, dirty: map[paymentKey]struct{}{}}
-}
-
 func (a paying) compare(b paying) int {
 	return cmp.Or(cmp.Compare(a.date, b.date), -cmp.Compare(min(a.amount, 0)>>63, min(b.amount, 0)>>63), cmp.Compare(a.key, b.key))
 }
 
 // say adds an entry about a payment, or takes it out.
-func (p *Projection) say(c *change, payer, number string, one paying, fund string) {
+func (p *Projection) say(c *projections.Change, payer, number string, one paying, fund string) {
 	sum := sha256.Sum256([]byte(projections.Key(payer, number)))
 	key, ps := paymentKey(sum[:16]), &p.payments
-	one.index, one.key, one.by = c.entry.Index, c.entry.KeyBegin(), p.speakers.Of(speaker{c.entry.Speaker(), fund, ""})
+	one.index, one.key, one.by = c.Entry.Index, c.Entry.KeyBegin(), p.speakers.Of(speaker{c.Entry.Speaker(), fund, ""})
 	first, known := ps.one[key]
 	said := ps.more[key]
-	if said == nil && one.cell != isReturn && known != c.applies() {
-		if c.applies() {
+	if said == nil && one.cell != isReturn && known != c.Applies() {
+		if c.Applies() {
 			ps.one[key] = one
 		} else {
 			delete(ps.one, key)
@@ -75,7 +71,7 @@ func (p *Projection) say(c *change, payer, number string, one paying, fund strin
 		ps.more[key] = said
 	}
 	p.home(said.list, -1)
-	if at, _ := slices.BinarySearchFunc(said.list, one, paying.compare); c.applies() {
+	if at, _ := slices.BinarySearchFunc(said.list, one, paying.compare); c.Applies() {
 		said.list = slices.Insert(said.list, at, one)
 	} else {
 		said.list = slices.DeleteFunc(said.list, func(l paying) bool { return l.index == one.index })
@@ -155,9 +151,9 @@ func (p *Projection) judgePayment(b *projections.Batch, key paymentKey) {
 
 func (p *Projection) tell(b *projections.Batch, said *paymentSaid, one *paying, a projections.Anomaly) {
 	who := p.speakers.At(one.by)
-	a.Index, a.Subjects = one.index, []string{who.fund, said.payer, said.number}
+	a.Subjects = []string{who.fund, said.payer, said.number}
 	one.told = true
-	b.Found(who.Speaker, a)
+	b.Found(projections.Ref{Index: one.index, By: who.Speaker}, a)
 }
 
 func (p *Projection) untell(b *projections.Batch, one *paying) {
@@ -170,22 +166,22 @@ func (p *Projection) untell(b *projections.Batch, one *paying) {
 }
 
 // paid books money to a recipient.
-func (p *Projection) paid(c *change, d *catalogue.SubsidyPaid) {
-	where := projections.Key(d.Fund, d.Kind, d.Period, c.entry.Jurisdiction())
+func (p *Projection) paid(c *projections.Change, d *catalogue.SubsidyPaid) {
+	where := projections.Key(d.Fund, d.Kind, d.Period, c.Entry.Jurisdiction())
 	row := p.subsidies.EditOr(where, func() *Subsidy {
-		return &Subsidy{Fund: d.Fund, Jurisdiction: c.entry.Jurisdiction(), Kind: d.Kind, Period: d.Period}
+		return &Subsidy{Fund: d.Fund, Jurisdiction: c.Entry.Jurisdiction(), Kind: d.Kind, Period: d.Period}
 	})
-	if c.applies() {
+	if c.Applies() {
 		row.Currency = d.Currency
 	}
 	if d.Amount < 0 {
-		projections.Add(&row.Reversed, -c.sign*d.Amount, &row.Over)
-		row.ReversedCount += c.sign
+		projections.Add(&row.Reversed, -c.Sign*d.Amount, &row.Over)
+		row.ReversedCount += c.Sign
 	} else {
-		projections.Add(&row.Paid, c.sign*d.Amount, &row.Over)
-		row.PaidCount += c.sign
+		projections.Add(&row.Paid, c.Sign*d.Amount, &row.Over)
+		row.PaidCount += c.Sign
 	}
-	who := c.holder(d.Payer)
+	who := holder(c, d.Payer)
 	p.move(c, movement{d.Fund, d.Currency, d.Date, who, party{OutsideRecipients, ""}, d.Amount})
 	p.say(c, who.key, d.Payment, paying{amount: d.Amount, date: projections.DayNumber(d.Date), cell: p.payments.cells.Of(where)}, d.Fund)
 	if row.PaidCount == 0 && row.ReversedCount == 0 {
@@ -193,53 +189,48 @@ func (p *Projection) paid(c *change, d *catalogue.SubsidyPaid) {
 	}
 }
 
-func (p *Projection) returned(c *change, d *catalogue.SubsidyReturned) {
-	who := c.holder(d.Payer)
+func (p *Projection) returned(c *projections.Change, d *catalogue.SubsidyReturned) {
+	who := holder(c, d.Payer)
 	p.move(c, movement{d.Fund, d.Currency, d.Date, party{OutsideRecipients, ""}, who, d.Amount})
 	p.say(c, who.key, d.Payment, paying{amount: d.Amount, date: projections.DayNumber(d.Date), cell: isReturn}, d.Fund)
 }
 
-func (p *Projection) recovery(c *change, fund, order, currency string) *Recovery {
+func (p *Projection) recovery(c *projections.Change, fund, order, currency string) *Recovery {
 	key := projections.Key(fund, order)
 	p.dirtyRecoveries.Add(key)
 	row := p.recoveries.EditOr(key, func() *Recovery { return &Recovery{Fund: fund, Order: order} })
-	if c.applies() {
+	if c.Applies() {
 		row.Currency = currency
 	}
 	return row
 }
 
-func (p *Projection) ordered(c *change, d *catalogue.RecoveryOrdered) {
-	p.moved[d.Fund] += c.sign
+func (p *Projection) ordered(c *projections.Change, d *catalogue.RecoveryOrdered) {
+	p.moved[d.Fund] += c.Sign
 	p.dirtyFunds.Add(d.Fund)
 	row := p.recovery(c, d.Fund, d.Order, d.Currency)
 	*row = Recovery{
 		Fund: row.Fund, Order: row.Order, Currency: row.Currency, Received: row.Received, ReceivedCount: row.ReceivedCount,
 		LastReceived: row.LastReceived, Receipts: row.Receipts, Over: row.Over,
 	}
-	if !c.applies() {
+	if !c.Applies() {
 		return
 	}
-	row.Ordered, row.Index = projections.Ptr(d.Amount), c.entry.Index
+	row.Ordered, row.Index = projections.Ptr(d.Amount), c.Entry.Index
 	row.Subject, row.Kind, row.Reason = d.Beneficiary, d.Kind, d.Reason
-	row.DecidedOn, row.Due, row.Jurisdiction = d.DecidedOn, d.Due, c.entry.Jurisdiction()
+	row.DecidedOn, row.Due, row.Jurisdiction = d.DecidedOn, d.Due, c.Entry.Jurisdiction()
 	if d.Recipient != nil {
-		row.Subject = c.Key(c.entry, *d.Recipient)
+		row.Subject = c.Key(*d.Recipient)
 	}
 }
 
-func (p *Projection) recovered(c *change, d *catalogue.RecoveryReceived) {
+func (p *Projection) recovered(c *projections.Change, d *catalogue.RecoveryReceived) {
 	row := p.recovery(c, d.Fund, d.Order, d.Currency)
-	projections.Add(&row.Received, c.sign*d.Amount, &row.Over)
-	row.ReceivedCount += c.sign
-	one := Receipt{c.entry.Index, d.Amount, d.Date, c.entry.Ref(), c.entry.Speaker()}
-	if c.applies() {
-		at, _ := slices.BinarySearchFunc(row.Receipts, one, func(a, b Receipt) int { return a.ref.Compare(b.ref) })
-		row.Receipts = slices.Insert(row.Receipts, at, one)
-	} else {
-		row.Receipts = slices.DeleteFunc(row.Receipts, func(r Receipt) bool { return r.Index == one.Index })
-	}
-	p.move(c, movement{d.Fund, d.Currency, d.Date, party{OutsideRecipients, ""}, c.holder(d.Payer), d.Amount})
+	projections.Add(&row.Received, c.Sign*d.Amount, &row.Over)
+	row.ReceivedCount += c.Sign
+	row.Receipts = projections.Placed(c, row.Receipts, Receipt{c.Entry.Index, d.Amount, d.Date, c.Entry.Ref()},
+		func(a, b Receipt) int { return a.ref.Compare(b.ref) })
+	p.move(c, movement{d.Fund, d.Currency, d.Date, party{OutsideRecipients, ""}, holder(c, d.Payer), d.Amount})
 }
 
 // judgeRecovery holds what came, by legal date, against what was ordered.
@@ -256,18 +247,13 @@ func (p *Projection) judgeRecovery(b *projections.Batch, key string) {
 	for _, one := range row.Receipts {
 		row.LastReceived = max(row.LastReceived, one.Date)
 		projections.Add(&received, one.Amount, &over)
-		b.Withdraw(one.Index, CodeRecoveryUnordered, "")
-		b.Withdraw(one.Index, CodeRecoveryTooLarge, "")
-		a := projections.Anomaly{Index: one.Index, Code: CodeRecoveryUnordered, Subjects: []string{row.Fund, row.Order}}
-		switch {
-		case row.Ordered == nil:
-			a.Message = "nobody ordered this recovery; the money is counted"
-		case received > *row.Ordered && over == 0:
-			a.Code, a.Message = CodeRecoveryTooLarge, "all receipts together are more than was ordered"
-			a.Expected, a.Actual, a.Currency = row.Ordered, projections.Ptr(received), row.Currency
-		default:
-			continue
-		}
-		b.Found(one.by, a)
+		subjects := []string{row.Fund, row.Order}
+		b.Judge(one.ref, row.Ordered == nil, projections.Anomaly{
+			Code: CodeRecoveryUnordered, Subjects: subjects, Message: "nobody ordered this recovery; the money is counted",
+		})
+		b.Judge(one.ref, row.Ordered != nil && over == 0 && received > *row.Ordered, projections.Anomaly{
+			Code: CodeRecoveryTooLarge, Subjects: subjects, Message: "all receipts together are more than was ordered",
+			Expected: row.Ordered, Actual: projections.Ptr(received), Currency: row.Currency,
+		})
 	}
 }

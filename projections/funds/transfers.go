@@ -5,35 +5,27 @@ import (
 	"civicledger/projections"
 )
 
-type legKind bool
-
-const (
-	legSent     legKind = false
-	legReceived legKind = true
-)
-
 // transfer books one party's word: what the sender says goes from his account
 // into transit, what the receiver says comes from there to his. What was sent
 // and never received stays in transit for everybody to see. One event says each
 // leg; which, is decided before.
-func (p *Projection) transfer(c *change, d *catalogue.TransferSent, kind legKind) {
-	from, to := c.holder(d.From), c.holder(d.To)
-	transit := party{OutsideTransit, ""}
-	if kind == legReceived {
-		p.move(c, movement{d.Fund, d.Currency, d.Date, transit, to, d.Amount})
-	} else {
-		p.move(c, movement{d.Fund, d.Currency, d.Date, from, transit, d.Amount})
+func (p *Projection) transfer(c *projections.Change, d *catalogue.TransferSent, received bool) {
+	from, to := holder(c, d.From), holder(c, d.To)
+	m := movement{d.Fund, d.Currency, d.Date, from, party{OutsideTransit, ""}, d.Amount}
+	if received {
+		m.from, m.to = m.to, to
 	}
-	key, e := projections.Key(d.Fund, d.Transfer), c.entry
+	p.move(c, m)
+	key, e := projections.Key(d.Fund, d.Transfer), c.Entry
 	row := p.transfers.EditOr(key, func() *Transfer {
 		return &Transfer{Fund: d.Fund, Transfer: d.Transfer}
 	})
-	*row.leg(kind) = nil
-	if c.applies() {
+	*row.leg(received) = nil
+	if c.Applies() {
 		row.Currency = d.Currency
-		*row.leg(kind) = &Leg{
+		*row.leg(received) = &Leg{
 			Index: e.Index, From: from.key, FromName: from.name, To: to.key, ToName: to.name,
-			Amount: d.Amount, Date: d.Date, by: e.Speaker(),
+			Amount: d.Amount, Date: d.Date, by: e.Ref(),
 		}
 	}
 	if row.Sent == nil && row.Received == nil {
@@ -42,8 +34,8 @@ func (p *Projection) transfer(c *change, d *catalogue.TransferSent, kind legKind
 	p.dirtyTransfers.Add(key)
 }
 
-func (t *Transfer) leg(kind legKind) **Leg {
-	if kind == legReceived {
+func (t *Transfer) leg(received bool) **Leg {
+	if received {
 		return &t.Received
 	}
 	return &t.Sent
@@ -55,14 +47,12 @@ func (p *Projection) compare(b *projections.Batch, key string) {
 	if row == nil || row.Received == nil {
 		return
 	}
-	r := row.Received
-	if row.State() != "differs" {
-		b.Withdraw(r.Index, CodeTransferMismatch, "")
-		return
+	r, a := row.Received, projections.Anomaly{Code: CodeTransferMismatch}
+	differs := row.State() == "differs"
+	if differs {
+		a.Subjects, a.Other = []string{row.Fund, row.Transfer, row.Sent.From, r.To}, &row.Sent.Index
+		a.Message = "the sender said another amount, sender or receiver"
+		a.Expected, a.Actual, a.Currency = projections.Ptr(row.Sent.Amount), projections.Ptr(r.Amount), row.Currency
 	}
-	b.Found(r.by, projections.Anomaly{
-		Index: r.Index, Code: CodeTransferMismatch, Subjects: []string{row.Fund, row.Transfer, row.Sent.From, r.To},
-		Message: "the sender said another amount, sender or receiver", Other: &row.Sent.Index,
-		Expected: projections.Ptr(row.Sent.Amount), Actual: projections.Ptr(r.Amount), Currency: row.Currency,
-	})
+	b.Judge(r.by, differs, a)
 }

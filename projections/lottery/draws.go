@@ -9,19 +9,20 @@ import (
 	"civicledger/projections"
 )
 
-// merge puts the notices of a draw together: the notice itself first, then
-// supplements by legal date. What contradicts an earlier one is noted and does
-// not count.
+// compare orders notices: the notice itself first, then supplements by legal date.
+func (n notice) compare(m notice) int {
+	switch {
+	case n.settled != nil && m.settled == nil:
+		return -1
+	case n.settled == nil && m.settled != nil:
+		return 1
+	}
+	return n.Ref.Compare(m.Ref)
+}
+
+// merge puts the notices of a draw together. What contradicts an earlier one is
+// noted and does not count.
 func (d *Draw) merge() {
-	slices.SortStableFunc(d.notices, func(a, b notice) int {
-		if (a.settled != nil) != (b.settled != nil) {
-			if a.settled != nil {
-				return -1
-			}
-			return 1
-		}
-		return a.Compare(b.Ref)
-	})
 	fresh := Draw{Game: d.Game, Draw: d.Draw, notices: d.notices, Stated: map[string]uint64{}}
 	for i := range fresh.notices {
 		n := &fresh.notices[i]
@@ -101,20 +102,15 @@ func (d *Draw) conflict(n *notice, name string, expected, actual *int64) {
 	d.odd = append(d.odd, a)
 }
 
-func (d *Draw) oddity(n *notice, code, detail, message string) odd {
-	return odd{n.by, projections.Anomaly{
-		Index: n.Index, Code: code, Detail: detail, Subjects: []string{d.Game, d.Draw}, Message: message,
-	}}
+func (d *Draw) oddity(n *notice, code, detail, message string) projections.Odd {
+	a := projections.Anomaly{Code: code, Detail: detail, Subjects: []string{d.Game, d.Draw}, Message: message}
+	return projections.Odd{Ref: n.Ref, Anomaly: a}
 }
 
 // stating returns the notice that states a figure.
 func (d *Draw) stating(name string) *notice {
-	for i := range d.notices {
-		if d.notices[i].Index == d.Stated[name] {
-			return &d.notices[i]
-		}
-	}
-	return &d.notices[0]
+	at := slices.IndexFunc(d.notices, func(n notice) bool { return n.Index == d.Stated[name] })
+	return &d.notices[max(0, at)]
 }
 
 // check judges a draw and files what is odd about it. It is done again
@@ -125,7 +121,7 @@ func (p *Projection) check(b *projections.Batch, d *Draw) {
 		if a.Code == CodeFigureConflict {
 			kept = append(kept, a)
 		} else {
-			b.Withdraw(a.Index, a.Code, a.Detail)
+			b.Withdraw(a.Ref.Index, a.Code, a.Detail)
 		}
 	}
 	d.odd = kept
@@ -137,7 +133,7 @@ func (p *Projection) check(b *projections.Batch, d *Draw) {
 		}
 	}
 	for _, a := range d.odd {
-		b.Found(a.by, a.Anomaly)
+		b.Found(a.Ref, a.Anomaly)
 	}
 }
 

@@ -1,32 +1,20 @@
 package lottery
 
 import (
-	"slices"
 	"strings"
 
 	"civicledger/events/catalogue"
 	"civicledger/projections"
 )
 
-func figureKey(kind string, f *catalogue.WelfareFundFigure, to string) string {
-	return projections.Key(kind, f.Scope, projections.Uint(uint64(f.Year)), f.Measure, f.Item, to, f.Currency)
-}
-
-func (p *Projection) figure(e *projections.Entry, kind string, f *catalogue.WelfareFundFigure, to string) {
-	key := figureKey(kind, f, to)
-	row := p.figures.EditOr(key, func() *Figure {
-		return &Figure{Kind: kind, Scope: f.Scope, Year: f.Year, Measure: f.Measure, Item: f.Item, To: to, Currency: f.Currency}
-	})
-	row.Statements = append(row.Statements, Statement{
-		Index: e.Index, Amount: f.Amount, StatedAmount: f.StatedAmount, StatedUnit: f.StatedUnit, Title: f.Statement, Date: f.Date,
-		ref: e.Ref(), by: e.Speaker(),
-	})
-	p.dirtyFigures.Add(key)
-}
-
-func (p *Projection) unfigure(index uint64, key string) {
-	row := p.figures.Edit(key)
-	row.Statements = slices.DeleteFunc(row.Statements, func(s Statement) bool { return s.Index == index })
+func (p *Projection) figure(c *projections.Change, kind string, f *catalogue.WelfareFundFigure, to string) {
+	fresh := &Figure{Kind: kind, Scope: f.Scope, Year: f.Year, Measure: f.Measure, Item: f.Item, To: to, Currency: f.Currency}
+	key := fresh.key()
+	row := p.figures.EditOr(key, func() *Figure { return fresh })
+	row.Statements = projections.Placed(c, row.Statements, Statement{
+		Index: c.Entry.Index, Amount: f.Amount, StatedAmount: f.StatedAmount, StatedUnit: f.StatedUnit, Title: f.Statement, Date: f.Date,
+		ref: c.Entry.Ref(),
+	}, func(a, b Statement) int { return a.ref.Compare(b.ref) })
 	p.dirtyFigures.Add(key)
 }
 
@@ -37,18 +25,13 @@ func (p *Projection) settleFigure(b *projections.Batch, key string) {
 		p.figures.Delete(key)
 		return
 	}
-	slices.SortFunc(row.Statements, func(a, b Statement) int { return a.ref.Compare(b.ref) })
 	first := row.Statements[0]
-	row.Amount, row.Jurisdiction, row.Differs = first.Amount, first.by.Jurisdiction, false
-	b.Withdraw(first.Index, CodeFigureDiffers, "")
-	for _, s := range row.Statements[1:] {
-		if s.Amount == first.Amount {
-			b.Withdraw(s.Index, CodeFigureDiffers, "")
-			continue
-		}
-		row.Differs = true
-		b.Found(s.by, projections.Anomaly{
-			Index: s.Index, Code: CodeFigureDiffers, Subjects: []string{row.Scope, row.Item},
+	row.Amount, row.Jurisdiction, row.Differs = first.Amount, first.ref.By.Jurisdiction, false
+	for _, s := range row.Statements {
+		differs := s.Amount != first.Amount
+		row.Differs = row.Differs || differs
+		b.Judge(s.ref, differs, projections.Anomaly{
+			Code: CodeFigureDiffers, Subjects: []string{row.Scope, row.Item},
 			Message: "another announcement states the same figure otherwise", Other: &first.Index,
 			Expected: projections.Ptr(first.Amount), Actual: projections.Ptr(s.Amount), Currency: row.Currency,
 		})
@@ -75,11 +58,7 @@ type DrawFilter struct {
 
 // Draws lists draws of one game ("" for all) by number.
 func (r Reader) Draws(game string, f DrawFilter, p projections.Page) (projections.Rows[Draw], error) {
-	prefix := ""
-	if game != "" {
-		prefix = projections.Key(game)
-	}
-	return drawTable.Page(r.view, prefix, p, func(d *Draw) bool {
+	return drawTable.Page(r.view, projections.Prefix(game), p, func(d *Draw) bool {
 		return (f.From == "" || d.DrawnOn >= f.From) && (f.To == "" || d.DrawnOn <= f.To) && (f.State == "" || f.State == d.Check.State)
 	})
 }
@@ -138,11 +117,7 @@ type FigureFilter struct {
 
 // Figures lists what was announced about the welfare fund.
 func (r Reader) Figures(f FigureFilter, p projections.Page) (projections.Rows[Figure], error) {
-	prefix := ""
-	if f.Kind != "" {
-		prefix = projections.Key(f.Kind)
-	}
-	return figureTable.Page(r.view, prefix, p, func(row *Figure) bool {
+	return figureTable.Page(r.view, projections.Prefix(f.Kind), p, func(row *Figure) bool {
 		return (f.Scope == "" || f.Scope == row.Scope) && (f.Year == 0 || f.Year == row.Year) &&
 			strings.Contains(row.Item, f.Item) && (!f.Differs || row.Differs)
 	})

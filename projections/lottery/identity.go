@@ -3,6 +3,7 @@ package lottery
 import (
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 
 	"civicledger/events/catalogue"
@@ -144,13 +145,6 @@ func (d *Draw) explain(before *Draw) []string {
 
 // promoted reports whether the notice speaks of a promotion.
 func (d *Draw) promoted() bool {
-	if d.Promotion != nil || strings.Contains(d.Message, dayOfPromotions) || strings.Contains(d.Message, "加奖") {
-		return true
-	}
-	for _, p := range d.Prizes {
-		if p.Promotion != nil && *p.Promotion > 0 {
-			return true
-		}
-	}
-	return false
+	return d.Promotion != nil || strings.Contains(d.Message, dayOfPromotions) || strings.Contains(d.Message, "加奖") ||
+		slices.ContainsFunc(d.Prizes, func(p catalogue.Prize) bool { return p.Promotion != nil && *p.Promotion > 0 })
 }

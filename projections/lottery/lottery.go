@@ -12,8 +12,6 @@
 package lottery
 
 import (
-	"slices"
-
 	"civicledger/events/catalogue"
 	"civicledger/projections"
 )
@@ -58,54 +56,31 @@ func (p *Projection) Tables() []projections.Staged {
 	return []projections.Staged{p.draws, p.figures}
 }
 
-// Apply implements projections.Projection.
-func (p *Projection) Apply(_ *projections.Batch, e *projections.Entry) {
-	switch d := e.Data.(type) {
+// Change implements projections.Projection.
+func (p *Projection) Change(c *projections.Change) {
+	switch d := c.Entry.Data.(type) {
 	case *catalogue.DrawSettled:
-		p.notice(e, d.Game, d.Draw, notice{settled: d, figures: &d.DrawFigures})
+		p.notice(c, d.Game, d.Draw, notice{settled: d, figures: &d.DrawFigures})
 	case *catalogue.DrawSupplemented:
-		p.notice(e, d.Game, d.Draw, notice{figures: &d.DrawFigures})
+		p.notice(c, d.Game, d.Draw, notice{figures: &d.DrawFigures})
 	case *catalogue.WelfareFundCollected:
-		p.figure(e, Collected, &d.WelfareFundFigure, "")
+		p.figure(c, Collected, &d.WelfareFundFigure, "")
 	case *catalogue.WelfareFundAllocated:
-		p.figure(e, Allocated, &d.WelfareFundFigure, d.To)
+		p.figure(c, Allocated, &d.WelfareFundFigure, d.To)
 	case *catalogue.WelfareFundSpent:
-		p.figure(e, Spent, &d.WelfareFundFigure, d.To)
+		p.figure(c, Spent, &d.WelfareFundFigure, d.To)
 	}
 }
 
-// Retract implements projections.Projection.
-func (p *Projection) Retract(_ *projections.Batch, e *projections.Entry) {
-	switch d := e.Data.(type) {
-	case *catalogue.DrawSettled:
-		p.unnotice(e.Index, d.Game, d.Draw)
-	case *catalogue.DrawSupplemented:
-		p.unnotice(e.Index, d.Game, d.Draw)
-	case *catalogue.WelfareFundCollected:
-		p.unfigure(e.Index, figureKey(Collected, &d.WelfareFundFigure, ""))
-	case *catalogue.WelfareFundAllocated:
-		p.unfigure(e.Index, figureKey(Allocated, &d.WelfareFundFigure, d.To))
-	case *catalogue.WelfareFundSpent:
-		p.unfigure(e.Index, figureKey(Spent, &d.WelfareFundFigure, d.To))
-	}
-}
-
-func (p *Projection) notice(e *projections.Entry, game, draw string, n notice) {
+func (p *Projection) notice(c *projections.Change, game, draw string, n notice) {
 	key := projections.Key(game, draw)
-	n.Ref, n.by = e.Ref(), e.Speaker()
+	n.Ref = c.Entry.Ref()
 	row := p.draws.EditOr(key, func() *Draw { return &Draw{Game: game, Draw: draw} })
-	row.notices = append(row.notices, n)
+	row.notices = projections.Placed(c, row.notices, n, notice.compare)
 	p.dirtyDraws.Add(key)
 }
 
 func place(index uint64) *uint64 { return &index }
-
-func (p *Projection) unnotice(index uint64, game, draw string) {
-	key := projections.Key(game, draw)
-	row := p.draws.Edit(key)
-	row.notices = slices.DeleteFunc(row.notices, func(n notice) bool { return n.Index == index })
-	p.dirtyDraws.Add(key)
-}
 
 // Settle implements projections.Projection: draws that something was said
 // about are merged again, and checked together with the draws after them,
@@ -115,7 +90,7 @@ func (p *Projection) Settle(b *projections.Batch) {
 	for _, key := range p.dirtyDraws.Take() {
 		row := p.draws.Edit(key)
 		for _, a := range row.odd {
-			b.Withdraw(a.Index, a.Code, a.Detail)
+			b.Withdraw(a.Ref.Index, a.Code, a.Detail)
 		}
 		row.odd = nil
 		for _, next := range p.after(row) {

@@ -33,13 +33,7 @@ type Draw struct {
 	Check        Check             `json:"check"`
 
 	notices []notice
-	odd     []odd
-}
-
-// odd is what was found about a notice.
-type odd struct {
-	by projections.Speaker
-	projections.Anomaly
+	odd     []projections.Odd
 }
 
 // Check is whether the money of a draw adds up: the share of sales for prizes,
@@ -78,7 +72,6 @@ var Explanations = map[string]projections.Title{
 // notice is one entry about a draw.
 type notice struct {
 	projections.Ref
-	by      projections.Speaker
 	settled *catalogue.DrawSettled // nil: a supplement
 	figures *catalogue.DrawFigures
 }
@@ -115,7 +108,6 @@ type Statement struct {
 	Date         string `json:"date,omitzero"`
 
 	ref projections.Ref
-	by  projections.Speaker
 }
 
 var (
@@ -123,7 +115,10 @@ var (
 		func(d *Draw) string { return projections.Key(d.Game, d.Draw) },
 		func(d *Draw) { d.notices = slices.Clone(d.notices) })
 
-	figureTable = projections.NewTable("welfare_fund", func(f *Figure) string {
-		return projections.Key(f.Kind, f.Scope, projections.Uint(uint64(f.Year)), f.Measure, f.Item, f.To, f.Currency)
-	}, func(f *Figure) { f.Statements = slices.Clone(f.Statements) })
+	figureTable = projections.NewTable("welfare_fund", (*Figure).key,
+		func(f *Figure) { f.Statements = slices.Clone(f.Statements) })
 )
+
+func (f *Figure) key() string {
+	return projections.Key(f.Kind, f.Scope, projections.Uint(uint64(f.Year)), f.Measure, f.Item, f.To, f.Currency)
+}
